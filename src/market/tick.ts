@@ -4,35 +4,45 @@ export type Side = "buy" | "sell";
 /**
  * One trade of a venue.
  *
- * `price` and `quantity` are doubles that stand for decimals of at most 15 significant digits, which a double
- * carries exactly (IEEE 754: 15 digits survive the round trip), so `String(price)` is the venue's own number.
+ * `price` and `quantity` are doubles that stand for decimals of at most 15 significant digits. A double carries
+ * those exactly (IEEE 754: 15 digits survive the round trip), so `String(price)` is the venue's own number.
  */
 export interface Tick {
-  /** The venue's number of the trade within its market. */
+  /** The venue's number of the trade within its market, a safe integer. */
   readonly id: number;
   readonly price: number;
   /** In the base asset. */
   readonly quantity: number;
   readonly side: Side;
-  /** When the venue matched the trade, ms since the epoch by the venue's clock. */
+  /** When the venue matched the trade, whole ms since the epoch by the venue's clock. */
   readonly timeMs: number;
-  /** When the frame reached us, ms since the epoch by the local clock; for lag only. */
+  /** When the frame reached us, ms since the epoch by the local clock, with fractions; for lag only. */
   readonly receivedMs: number;
 }
 
 /**
- * Ticks of one market in columns, so that a tick costs no object. Row `i` of every column is one tick.
- * The decimals say how many places the prices and quantities of this run have at most: every price is a whole
- * multiple of `10 ** -priceDecimals`, which is what makes exact sums cheap.
+ * A market as one batch refers to it. The decimals say how many places its prices and quantities have at most
+ * within the batch: every price is a whole multiple of `10 ** -priceDecimals`. That is what makes exact sums cheap.
  */
-export interface TickColumns {
-  readonly length: number;
-  readonly priceDecimals: number;
-  readonly quantityDecimals: number;
+export interface BatchMarket {
+  readonly name: string;
+  priceDecimals: number;
+  quantityDecimals: number;
+}
+
+/**
+ * Ticks of one venue and shard in columns, so that a tick costs no object: row `i` of every column is one tick.
+ * Columns may be longer than `length`; rows from `length` on mean nothing.
+ */
+export interface TickBatch {
+  length: number;
+  readonly markets: readonly BatchMarket[];
+  /** Index into `markets`. */
+  readonly market: Uint16Array;
   readonly id: Float64Array;
   readonly price: Float64Array;
   readonly quantity: Float64Array;
-  /** 1 for a taker's buy, 0 for a taker's sell. */
+  /** 1 where the taker bought, 0 where the taker sold. */
   readonly buy: Uint8Array;
   readonly timeMs: Float64Array;
   readonly receivedMs: Float64Array;
