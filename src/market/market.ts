@@ -23,7 +23,9 @@ const MARKET = /^([a-z][a-z0-9]{0,31}):([A-Z0-9]{1,20})-([A-Z0-9]{1,20})(-[A-Z0-
 export function parseMarket(text: string): Market {
   const match = MARKET.exec(text);
   if (match === null) {
-    throw new SyntaxError(`Cannot parse market "${text}": expected venue:BASE-QUOTE such as binance:BTC-USDT`);
+    throw new SyntaxError(
+      `Cannot parse market "${text}": expected venue:BASE-QUOTE such as binance:BTC-USDT`,
+    );
   }
   const [, venue, base, quote] = match;
   return { id: text, venue: venue!, name: text.slice(venue!.length + 1), base: base!, quote: quote! };

@@ -1,0 +1,127 @@
+import { Decoder, Encoder } from "@msgpack/msgpack";
+import { z } from "zod";
+import type { Candle } from "../market/candle.ts";
+import { BadMessageError } from "./tick_message.ts";
+
+/** Version of the candle message; a reader refuses any other. */
+export const CANDLE_WIRE_VERSION = 1;
+
+/** What the subject of a candle message says, so that the message need not repeat it. */
+export type CandleKey = Pick<Candle, "venue" | "market" | "interval">;
+
+const encoder = new Encoder();
+const decoder = new Decoder();
+
+const decimal = z.string().regex(/^\d{1,60}(\.\d{1,60})?$/);
+const count = z.int().min(0);
+const id = z.string().max(64);
+const schema = z.tuple([
+  z.literal(CANDLE_WIRE_VERSION),
+  z.int(),
+  z.int(),
+  decimal,
+  decimal,
+  decimal,
+  decimal,
+  decimal,
+  decimal,
+  decimal,
+  decimal,
+  count,
+  id,
+  id,
+  count,
+  count,
+  count,
+  z.boolean(),
+]);
+
+/** The msgpack bytes of a candle, for `CANDLES` and `LIVE`; the shape is described in `README.md` beside this file. */
+export function encodeCandle(candle: Candle): Uint8Array<ArrayBuffer> {
+  return encoder.encode([
+    CANDLE_WIRE_VERSION,
+    candle.openMs,
+    candle.endMs,
+    candle.open,
+    candle.high,
+    candle.low,
+    candle.close,
+    candle.volume,
+    candle.quoteVolume,
+    candle.buyVolume,
+    candle.buyQuoteVolume,
+    candle.trades,
+    candle.firstId,
+    candle.lastId,
+    candle.missing,
+    candle.late,
+    candle.revision,
+    candle.complete,
+  ]);
+}
+
+/**
+ * Reads a candle message.
+ *
+ * @throws {BadMessageError} if the bytes are not a candle message of this version
+ */
+export function decodeCandle({ venue, market, interval }: CandleKey, data: Uint8Array): Candle {
+  let value: unknown;
+  try {
+    value = decoder.decode(data);
+  } catch (cause) {
+    throw new BadMessageError("msgpack", `Cannot read candle message: ${(cause as Error).message}`, {
+      cause,
+    });
+  }
+  const result = schema.safeParse(value);
+  if (!result.success) {
+    const issue = result.error.issues[0];
+    throw new BadMessageError(
+      "candle",
+      `Cannot read candle message: field ${issue?.path.join(".")}: ${issue?.message}`,
+    );
+  }
+  const [
+    ,
+    openMs,
+    endMs,
+    open,
+    high,
+    low,
+    close,
+    volume,
+    quoteVolume,
+    buyVolume,
+    buyQuoteVolume,
+    trades,
+    firstId,
+    lastId,
+    missing,
+    late,
+    revision,
+    complete,
+  ] = result.data;
+  return {
+    venue,
+    market,
+    interval,
+    openMs,
+    endMs,
+    open,
+    high,
+    low,
+    close,
+    volume,
+    quoteVolume,
+    buyVolume,
+    buyQuoteVolume,
+    trades,
+    firstId,
+    lastId,
+    missing,
+    late,
+    revision,
+    complete,
+  };
+}
