@@ -15,13 +15,14 @@ export class TickEncoder {
   #receivedOffset = new Uint32Array(0);
 
   /** The bytes of a message; they are the caller's to keep. */
-  encode({ epoch, seq, sentMs, ticks, down }: TickMessage): Uint8Array<ArrayBuffer> {
+  encode({ epoch, seq, sentMs, venueMs, ticks, down }: TickMessage): Uint8Array<ArrayBuffer> {
     const body = ticks.length > MAX_ROWS ? (this.#columns(ticks) ?? rows(ticks)) : rows(ticks);
     return this.#encoder.encode([
       TICK_WIRE_VERSION,
       epoch,
       seq,
       sentMs,
+      venueMs,
       toWireMarkets(ticks.markets),
       body,
       down,

@@ -14,6 +14,11 @@ export interface TickMessage {
   readonly seq: number;
   /** When the message was handed to the bus, ms since the epoch by the publisher's local clock. */
   readonly sentMs: number;
+  /**
+   * The latest trade time that the publisher accepted on any market of the venue, ms by the venue's clock; 0 before
+   * the first. It closes the candles of a shard whose own markets are quiet.
+   */
+  readonly venueMs: number;
   /** Empty in a heartbeat. */
   readonly ticks: TickBatch;
   /** Names of the markets whose feed is not connected as the message is sent. */
