@@ -1,0 +1,108 @@
+import type { CandleState } from "./candle_state.ts";
+import { type Hole, TradeSpans } from "./trade_spans.ts";
+
+/** What is known about the trades that a candle lacks. */
+export interface Verdict {
+  /** Trades that are missing and can only belong to this candle. */
+  missing: number;
+  /** Whether no trade can be missing. */
+  complete: boolean;
+}
+
+/** What a new trade showed: which closed candles may have got another verdict. */
+export interface Reveal {
+  readonly fromMs: number;
+  readonly toMs: number;
+  /** Candles without trades got another verdict too if they end by this instant. */
+  readonly flatsToMs: number;
+}
+
+const NOTHING = Number.NEGATIVE_INFINITY;
+
+/**
+ * Whether candles of one market are complete. Missing trades show as holes in the venue's numbering. Doubt is the
+ * time after a feed, a batch or a publisher was lost, until the next trade's number tells whether trades were.
+ */
+export class Completeness {
+  readonly #spans = new TradeSpans();
+  #doubtFromMs = Number.POSITIVE_INFINITY;
+
+  get newestMs(): number {
+    return this.#spans.newestMs;
+  }
+
+  /** Nothing is certain from this venue time on, until a trade says more. */
+  doubt(fromMs: number): void {
+    if (fromMs < this.#doubtFromMs) this.#doubtFromMs = fromMs;
+  }
+
+  /** Whether a trade is known. */
+  knows(id: number): boolean {
+    return this.#spans.place(id).known;
+  }
+
+  /** Notes a trade in the ordinary case: the first one, or the next after the newest when nothing is in doubt. */
+  extend(id: number, timeMs: number): boolean {
+    return this.#doubtFromMs === Number.POSITIVE_INFINITY && this.#spans.extend(id, timeMs);
+  }
+
+  /** Notes a trade in all other cases; undefined if it is a duplicate, else what it revealed, oldest first. */
+  note(id: number, timeMs: number): readonly Reveal[] | undefined {
+    const doubtFromMs = this.#doubtFromMs;
+    if (this.#spans.extend(id, timeMs)) {
+      this.#doubtFromMs = Number.POSITIVE_INFINITY;
+      return [{ fromMs: doubtFromMs, toMs: timeMs, flatsToMs: timeMs }];
+    }
+    const { known, below, above } = this.#spans.place(id);
+    if (known) return undefined;
+    this.#spans.insert(id, timeMs);
+    const reveals: Reveal[] = [];
+    if (below !== undefined) {
+      const span = { fromMs: Math.min(below.timeMs, timeMs), toMs: Math.max(below.timeMs, timeMs) };
+      const filled = id === below.id + 1;
+      if (above === undefined) {
+        // The hole replaces the doubt: candles without trades that it had made incomplete stay so.
+        reveals.push({ ...span, flatsToMs: Math.min(span.toMs, doubtFromMs) });
+        this.#doubtFromMs = Number.POSITIVE_INFINITY;
+      } else {
+        reveals.push({ ...span, flatsToMs: filled ? span.toMs : NOTHING });
+      }
+    }
+    if (above !== undefined) {
+      const span = { fromMs: Math.min(above.timeMs, timeMs), toMs: Math.max(above.timeMs, timeMs) };
+      const filled = below !== undefined && id === above.id - 1;
+      reveals.push({ ...span, flatsToMs: filled ? span.toMs : NOTHING });
+    }
+    return reveals;
+  }
+
+  /** Judges the candle from `openMs` to `endMs`; `state` is what is kept of it, if anything. */
+  judge(openMs: number, endMs: number, state: CandleState | undefined): Verdict {
+    const spans = this.#spans;
+    let missing = state?.lostTrades ?? 0;
+    let complete =
+      openMs > spans.startMs && endMs <= this.#doubtFromMs && (state === undefined || !state.tainted);
+    for (let i = spans.holes - 1; i >= 0; i--) {
+      const { trades, fromMs, toMs } = spans.hole(i);
+      if (fromMs >= endMs || toMs < openMs) continue;
+      complete = false;
+      if (fromMs >= openMs && toMs < endMs) missing += trades;
+    }
+    return { missing, complete };
+  }
+
+  /** Takes out the holes that no trade may fill any more, because they ended before `fillableMs`, oldest first. */
+  *takeLost(fillableMs: number): Generator<Hole> {
+    const spans = this.#spans;
+    while (spans.holes > 0 && (spans.hole(0).toMs < fillableMs || spans.tooManyHoles)) {
+      const hole = spans.hole(0);
+      spans.dropOldestHole();
+      yield hole;
+    }
+  }
+
+  /** Beginning of the oldest hole that may still be filled; Infinity if there is none. */
+  get oldestHoleMs(): number {
+    return this.#spans.holes === 0 ? Number.POSITIVE_INFINITY : this.#spans.hole(0).fromMs;
+  }
+}

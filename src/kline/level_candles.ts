@@ -1,0 +1,157 @@
+import type { Calendar } from "../market/calendar.ts";
+import type { Interval } from "../market/interval.ts";
+import { CandleState, type Precision } from "./candle_state.ts";
+
+/** Most flat candles of which it is remembered how often they were revised. */
+const MAX_FLAT_REVISIONS = 100_000;
+const MIN_PRUNE_SIZE = 64;
+
+interface FlatRevision {
+  revision: number;
+  round: number;
+}
+
+/**
+ * The candles of one market and interval: those that are open, and the closed ones that may still change. Flat
+ * candles are not kept; they follow from the candle before them.
+ */
+export class LevelCandles {
+  readonly interval: Interval;
+  /** Open time of the first candle that is not closed, ms, and its end. */
+  cursorMs = Number.NaN;
+  cursorEndMs = Number.NaN;
+  /** Open time of the first candle that was ever closed or will be, ms. */
+  startMs = Number.NaN;
+  /** Nothing that ends after this was forgotten, ms. */
+  #keptFromMs = Number.NEGATIVE_INFINITY;
+  /** The latest closed candle with trades: its close is the price of the flat ones that follow. */
+  newestClosed: CandleState | undefined;
+  readonly #calendar: Calendar;
+  readonly #precision: Precision;
+  readonly #states = new Map<number, CandleState>();
+  readonly #flatRevisions = new Map<number, FlatRevision>();
+  #current: CandleState | undefined;
+  #earliestMs = Number.POSITIVE_INFINITY;
+  #sizeAfterPrune = 0;
+
+  constructor(interval: Interval, calendar: Calendar, precision: Precision) {
+    this.interval = interval;
+    this.#calendar = calendar;
+    this.#precision = precision;
+  }
+
+  /** Starts with the candle that holds an instant; called once, with the first trade. */
+  begin(timeMs: number): void {
+    this.#startAt(this.openOf(timeMs));
+  }
+
+  openOf(timeMs: number): number {
+    return this.#calendar.openOf(this.interval, timeMs);
+  }
+
+  endOf(openMs: number): number {
+    return this.#calendar.endOf(this.interval, openMs);
+  }
+
+  get(openMs: number): CandleState | undefined {
+    return this.#states.get(openMs);
+  }
+
+  /** The candle that holds an instant, made if there is none. */
+  at(timeMs: number): CandleState {
+    const current = this.#current;
+    if (current !== undefined && timeMs >= current.openMs && timeMs < current.endMs) return current;
+    const openMs = this.openOf(timeMs);
+    let state = this.#states.get(openMs);
+    if (state === undefined) {
+      state = new CandleState(openMs, this.endOf(openMs), this.#precision);
+      this.#states.set(openMs, state);
+    }
+    this.#current = state;
+    return state;
+  }
+
+  /** Whether a candle was closed. Those before the first one count as closed once anything was. */
+  isClosed(state: CandleState): boolean {
+    return state.openMs < this.cursorMs && this.cursorMs > this.startMs;
+  }
+
+  /** Makes an open candle the first one if it lies before. */
+  startBy(state: CandleState): void {
+    if (state.openMs < this.cursorMs) this.#startAt(state.openMs);
+  }
+
+  #startAt(openMs: number): void {
+    this.#moveCursor(openMs);
+    this.startMs = openMs;
+  }
+
+  /** Passes on to the next candle after the one at the cursor was closed. */
+  moveOn(): void {
+    this.#moveCursor(this.cursorEndMs);
+  }
+
+  #moveCursor(openMs: number): void {
+    this.cursorMs = openMs;
+    this.cursorEndMs = this.endOf(openMs);
+  }
+
+  /** Moves the start back to the earliest candle that late trades added before it, once that is published. */
+  noteStart(): void {
+    this.startMs = Math.min(this.startMs, this.#earliestMs);
+  }
+
+  /** Notes that a candle with trades is closed. */
+  noteClosed(state: CandleState): void {
+    if (state.openMs < this.#earliestMs) this.#earliestMs = state.openMs;
+    if (this.newestClosed === undefined || state.openMs > this.newestClosed.openMs) this.newestClosed = state;
+  }
+
+  /** The last candle with trades that starts before `openMs`; undefined where there is none or it was forgotten. */
+  lastBefore(openMs: number): CandleState | undefined {
+    const newest = this.newestClosed;
+    if (newest !== undefined && newest.openMs < openMs) return newest;
+    if (openMs < this.#keptFromMs) return undefined;
+    let last: CandleState | undefined;
+    for (const state of this.#states.values()) {
+      const fits = state.trades > 0 && state.openMs < openMs;
+      if (fits && (last === undefined || state.openMs > last.openMs)) last = state;
+    }
+    return last;
+  }
+
+  /** How often the flat candle at `openMs` was revised. */
+  flatRevision(openMs: number): number {
+    return this.#flatRevisions.get(openMs)?.revision ?? 0;
+  }
+
+  /** Counts a revision of a flat candle, once per round; undefined where this round has had it already. */
+  reviseFlat(openMs: number, round: number): number | undefined {
+    const known = this.#flatRevisions.get(openMs);
+    if (known?.round === round) return undefined;
+    const revision = (known?.revision ?? 0) + 1;
+    if (known === undefined && this.#flatRevisions.size >= MAX_FLAT_REVISIONS) {
+      const [oldest] = this.#flatRevisions.keys();
+      this.#flatRevisions.delete(oldest!);
+    }
+    this.#flatRevisions.set(openMs, { revision, round });
+    return revision;
+  }
+
+  /** Forgets closed candles that ended before `horizonMs`, but for the newest one with trades. */
+  prune(horizonMs: number): void {
+    if (this.#states.size + this.#flatRevisions.size < 2 * this.#sizeAfterPrune + MIN_PRUNE_SIZE) return;
+    this.#keptFromMs = Math.max(this.#keptFromMs, horizonMs);
+    for (const [openMs, state] of this.#states) {
+      const expired = state.endMs <= horizonMs && openMs < this.cursorMs;
+      if (expired && state !== this.newestClosed) {
+        this.#states.delete(openMs);
+        if (this.#current === state) this.#current = undefined;
+      }
+    }
+    for (const openMs of this.#flatRevisions.keys()) {
+      if (openMs < horizonMs) this.#flatRevisions.delete(openMs);
+    }
+    this.#sizeAfterPrune = this.#states.size + this.#flatRevisions.size;
+  }
+}

@@ -1,0 +1,330 @@
+import type { Calendar } from "../market/calendar.ts";
+import type { Candle } from "../market/candle.ts";
+import { CandleState, type Precision, type Trade } from "./candle_state.ts";
+import { Completeness, type Reveal, type Verdict } from "./completeness.ts";
+import type { Level } from "./level.ts";
+import { LevelCandles } from "./level_candles.ts";
+import { candleOf, flatCandleOf, type Series } from "./published_candle.ts";
+
+/** What candles are made by; the same for all markets of an engine. */
+export interface CandleRules {
+  readonly calendar: Calendar;
+  /** Shortest interval first, see `planLevels`. */
+  readonly levels: readonly Level[];
+  /** A candle closes this long after the venue's clock passes its end, ms. */
+  readonly closeDelayMs: number;
+  /** A trade amends closed candles up to this long after they closed, ms. */
+  readonly latenessMs: number;
+  /** Whether intervals without trades get a candle. */
+  readonly fill: "flat" | "none";
+}
+
+/** What became of a trade: `late` ones amended a closed candle, `too_late` ones and duplicates were dropped. */
+export type Outcome = "accepted" | "late" | "too_late" | "duplicate";
+
+/** Closed candles of one level that are to be looked at again, and published anew where they changed. */
+interface Review {
+  readonly level: number;
+  nextMs: number;
+  readonly endMs: number;
+  /** Candles without trades changed too if they end by this instant. */
+  readonly flatsToMs: number;
+  /** Whether it ends at the next candle with trades. */
+  readonly untilTrade: boolean;
+}
+
+/** Time between two looks for what may be forgotten, ms of the venue's clock. */
+const FORGET_STEP_MS = 1_000;
+
+/** All candles of one market. Time is the venue's, passed in with each call. */
+export class MarketCandles {
+  readonly #rules: CandleRules;
+  readonly #series: readonly Series[];
+  readonly #levels: readonly LevelCandles[];
+  readonly #precision: Precision = { priceDecimals: 0, quantityDecimals: 0 };
+  readonly #completeness = new Completeness();
+  /** Worked off before the next batch, so a batch bounds it. */
+  readonly #reviews: Review[] = [];
+  #round = 0;
+  #started = false;
+  #fillableMs = Number.NEGATIVE_INFINITY;
+  #changed = false;
+
+  constructor(venue: string, market: string, rules: CandleRules) {
+    this.#rules = rules;
+    this.#series = rules.levels.map(({ interval }) => ({ venue, market, interval }));
+    this.#levels = rules.levels.map(
+      ({ interval }) => new LevelCandles(interval, rules.calendar, this.#precision),
+    );
+  }
+
+  /** Venue time at which the next candle is due to be closed, ms; Infinity before the first trade. */
+  get nextCloseMs(): number {
+    let earliestMs = Number.POSITIVE_INFINITY;
+    for (const { cursorEndMs } of this.#levels) {
+      if (cursorEndMs < earliestMs) earliestMs = cursorEndMs;
+    }
+    return earliestMs + this.#rules.closeDelayMs;
+  }
+
+  /** Whether closed candles wait to be published anew. */
+  get hasReviews(): boolean {
+    return this.#reviews.length > 0;
+  }
+
+  /** Learns how many decimals the market's trades have; must precede a trade with more than before. */
+  refine(priceDecimals: number, quantityDecimals: number): void {
+    const precision = this.#precision;
+    if (priceDecimals > precision.priceDecimals) precision.priceDecimals = priceDecimals;
+    if (quantityDecimals > precision.quantityDecimals) precision.quantityDecimals = quantityDecimals;
+  }
+
+  /** Nothing is certain from this venue time on, until the next trade's id tells whether trades were lost. */
+  doubt(fromMs: number): void {
+    this.#completeness.doubt(fromMs);
+  }
+
+  /** Adds a trade at venue time `clockMs`. */
+  add(trade: Trade, clockMs: number): Outcome {
+    const closableMs = clockMs - this.#rules.closeDelayMs;
+    if (this.#isTooLate(trade.timeMs, closableMs)) {
+      return this.#completeness.knows(trade.id) ? "duplicate" : "too_late";
+    }
+    if (!this.#completeness.extend(trade.id, trade.timeMs)) {
+      const reveals = this.#completeness.note(trade.id, trade.timeMs);
+      if (reveals === undefined) return "duplicate";
+      for (const reveal of reveals) this.#reviewRevealed(reveal);
+    }
+    if (!this.#started) this.#start(trade.timeMs);
+    this.#changed = true;
+    let outcome: Outcome = "accepted";
+    for (let index = 0; index < this.#levels.length; index++) {
+      const takesTrades = this.#rules.levels[index]!.source < 0;
+      if (takesTrades && this.#addTo(index, trade)) outcome = "late";
+    }
+    return outcome;
+  }
+
+  #start(timeMs: number): void {
+    for (const level of this.#levels) level.begin(timeMs);
+    this.#started = true;
+  }
+
+  #isTooLate(timeMs: number, closableMs: number): boolean {
+    const fillableMs = Math.max(this.#fillableMs, closableMs - this.#rules.latenessMs);
+    if (timeMs >= fillableMs) return false;
+    const smallest = this.#levels[0]!;
+    return smallest.endOf(smallest.openOf(timeMs)) <= fillableMs;
+  }
+
+  /** Adds a trade to a level and to those that its closed candle was merged into; says whether it was late. */
+  #addTo(index: number, trade: Trade): boolean {
+    const level = this.#levels[index]!;
+    const state = level.at(trade.timeMs);
+    if (!level.isClosed(state)) {
+      level.startBy(state);
+      state.add(trade, this.#precision);
+      return false;
+    }
+    this.#amend(index, state, trade);
+    for (const dependent of this.#rules.levels[index]!.dependents) {
+      this.#addTo(dependent, trade);
+    }
+    return true;
+  }
+
+  #amend(index: number, state: CandleState, trade: Trade): void {
+    const level = this.#levels[index]!;
+    const { openMs, endMs } = state;
+    const before = state.trades > 0 ? state.close : level.lastBefore(openMs)?.close;
+    if (state.trades === 0 && this.#rules.fill === "flat") {
+      state.published = openMs >= level.startMs;
+      state.revision = level.flatRevision(openMs);
+    }
+    state.add(trade, this.#precision);
+    state.late++;
+    level.noteClosed(state);
+    const common = { level: index, flatsToMs: Number.NEGATIVE_INFINITY, untilTrade: false };
+    if (!state.amended) {
+      state.amended = true;
+      this.#reviews.push({ ...common, nextMs: openMs, endMs });
+    }
+    if (state.close !== before) {
+      const toMs = level.cursorMs;
+      this.#reviews.push({ ...common, nextMs: endMs, endMs: toMs, flatsToMs: toMs, untilTrade: true });
+    }
+  }
+
+  /** Has the closed candles looked at again whose verdict a trade changed. */
+  #reviewRevealed({ fromMs, toMs, flatsToMs }: Reveal): void {
+    for (let index = 0; index < this.#levels.length; index++) {
+      const level = this.#levels[index]!;
+      if (!(fromMs < level.cursorMs)) continue;
+      const nextMs = level.openOf(Math.max(fromMs, level.startMs));
+      const endMs = Math.min(level.endOf(level.openOf(toMs)), level.cursorMs);
+      if (nextMs < endMs) this.#reviews.push({ level: index, nextMs, endMs, flatsToMs, untilTrade: false });
+    }
+  }
+
+  /**
+   * Publishes what is due at venue time `clockMs`: first closed candles that changed, then those that close, in the
+   * order of time, the smallest interval first.
+   *
+   * @param provenMs venue time until which the publisher is known to have lost nothing
+   * @param limit most candles to publish now; the rest follows with the next call
+   * @returns how many were published; `limit` means that there may be more
+   */
+  advance(
+    clockMs: number,
+    provenMs: number,
+    { limit, publish }: { limit: number; publish: (candle: Candle) => void },
+  ): number {
+    if (!this.#started) return 0;
+    let published = 0;
+    while (published < limit && this.#reviews.length > 0) {
+      if (this.#reviewNext(publish)) published++;
+    }
+    const closableMs = clockMs - this.#rules.closeDelayMs;
+    for (let index = 0; index < this.#levels.length; index++) {
+      const level = this.#levels[index]!;
+      while (level.cursorEndMs <= closableMs) {
+        if (published >= limit) return published;
+        if (level.cursorEndMs > provenMs) this.doubt(provenMs);
+        if (this.#close(index, publish)) published++;
+      }
+    }
+    this.#forget(closableMs);
+    return published;
+  }
+
+  #close(index: number, publish: (candle: Candle) => void): boolean {
+    const level = this.#levels[index]!;
+    const { cursorMs: openMs, cursorEndMs: endMs } = level;
+    const state = level.get(openMs);
+    const price = level.newestClosed?.close;
+    level.moveOn();
+    const verdict = this.#completeness.judge(openMs, endMs, state);
+    if (state !== undefined && state.trades > 0) {
+      level.noteClosed(state);
+      for (const dependent of this.#rules.levels[index]!.dependents) {
+        const larger = this.#levels[dependent]!;
+        const whole = larger.at(openMs);
+        larger.startBy(whole);
+        whole.merge(state, this.#precision);
+      }
+      this.#publish(index, state, verdict, publish);
+      return true;
+    }
+    if (this.#rules.fill === "none" || price === undefined) return false;
+    publish(flatCandleOf(this.#series[index]!, verdict, { openMs, endMs, price, revision: 0 }));
+    return true;
+  }
+
+  #publish(index: number, state: CandleState, verdict: Verdict, publish: (candle: Candle) => void): void {
+    if (state.published) state.revision++;
+    state.published = true;
+    state.amended = false;
+    state.publishedMissing = verdict.missing;
+    state.publishedComplete = verdict.complete;
+    publish(candleOf(this.#series[index]!, state, verdict));
+  }
+
+  /** Looks at one closed candle again; says whether it was published anew. */
+  #reviewNext(publish: (candle: Candle) => void): boolean {
+    const review = this.#reviews[0]!;
+    const level = this.#levels[review.level]!;
+    const openMs = review.nextMs;
+    const state = openMs < review.endMs ? level.get(openMs) : undefined;
+    const hasTrades = state !== undefined && state.trades > 0;
+    if (openMs >= review.endMs || (hasTrades && review.untilTrade)) {
+      this.#endReview();
+      return false;
+    }
+    const endMs = level.endOf(openMs);
+    review.nextMs = endMs;
+    const verdict = this.#completeness.judge(openMs, endMs, state);
+    if (hasTrades) {
+      const changed =
+        state.amended ||
+        state.publishedMissing !== verdict.missing ||
+        state.publishedComplete !== verdict.complete;
+      if (changed) this.#publish(review.level, state, verdict, publish);
+      return changed;
+    }
+    if (endMs > review.flatsToMs || this.#rules.fill === "none") return false;
+    return this.#reviewFlat(review.level, openMs, verdict, publish);
+  }
+
+  #reviewFlat(index: number, openMs: number, verdict: Verdict, publish: (candle: Candle) => void): boolean {
+    const level = this.#levels[index]!;
+    const price = level.lastBefore(openMs)?.close;
+    if (price === undefined) return false;
+    const revision = openMs < level.startMs ? 0 : level.reviseFlat(openMs, this.#round);
+    if (revision === undefined) return false;
+    const endMs = level.endOf(openMs);
+    publish(flatCandleOf(this.#series[index]!, verdict, { openMs, endMs, price, revision }));
+    return true;
+  }
+
+  #endReview(): void {
+    this.#reviews.shift();
+    if (this.#reviews.length > 0) return;
+    this.#round++;
+    for (const level of this.#levels) level.noteStart();
+  }
+
+  /** Gives up holes that no trade may fill any more, and candles that no trade may amend. */
+  #forget(closableMs: number): void {
+    const fillableMs = closableMs - this.#rules.latenessMs;
+    if (fillableMs < this.#fillableMs + FORGET_STEP_MS) return;
+    this.#fillableMs = fillableMs;
+    const smallest = this.#levels[0]!;
+    for (const { trades, fromMs, toMs } of this.#completeness.takeLost(smallest.openOf(fillableMs))) {
+      for (const level of this.#levels) {
+        const first = level.at(fromMs);
+        const last = level.at(toMs);
+        first.tainted = true;
+        last.tainted = true;
+        if (first === last) first.lostTrades += trades;
+      }
+    }
+    const horizonMs = Math.min(fillableMs, this.#completeness.oldestHoleMs);
+    for (const level of this.#levels) level.prune(horizonMs);
+  }
+
+  /** Publishes the open candle of every interval as it stands, if trades came since the last call. */
+  publishLive(publish: (candle: Candle) => void): boolean {
+    if (!this.#changed) return false;
+    this.#changed = false;
+    const { newestMs } = this.#completeness;
+    for (let index = 0; index < this.#levels.length; index++) {
+      const level = this.#levels[index]!;
+      const openMs = level.openOf(newestMs);
+      if (openMs < level.cursorMs) continue;
+      const view = new CandleState(openMs, level.endOf(openMs), this.#precision);
+      this.#collect(index, view);
+      if (view.trades > 0) {
+        const verdict = this.#completeness.judge(openMs, view.endMs, level.get(openMs));
+        publish(candleOf(this.#series[index]!, view, verdict));
+      }
+    }
+    return true;
+  }
+
+  /** Merges an open candle and the open candles that it will be made of into a view. */
+  #collect(index: number, view: CandleState): void {
+    const own = this.#levels[index]!.get(view.openMs);
+    if (own !== undefined) view.merge(own, this.#precision);
+    const { source } = this.#rules.levels[index]!;
+    if (source < 0) return;
+    const smaller = this.#levels[source]!;
+    const { newestMs } = this.#completeness;
+    let openMs = Math.max(smaller.cursorMs, view.openMs);
+    while (openMs < view.endMs && openMs <= newestMs) {
+      const part = new CandleState(openMs, smaller.endOf(openMs), this.#precision);
+      this.#collect(source, part);
+      view.merge(part, this.#precision);
+      openMs = part.endMs;
+    }
+  }
+}

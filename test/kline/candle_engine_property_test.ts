@@ -1,0 +1,200 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { CandleEngine } from "../../src/kline/candle_engine.ts";
+import { planLevels } from "../../src/kline/level.ts";
+import { createCalendar } from "../../src/market/calendar.ts";
+import type { Candle } from "../../src/market/candle.ts";
+import { INTERVALS, type Interval } from "../../src/market/interval.ts";
+import { shardOf } from "../../src/market/shard.ts";
+import { TickBuffer } from "../../src/market/tick_buffer.ts";
+import { Tally } from "../../src/observe/tally.ts";
+import { type ReferenceTrade, referenceCandles } from "./reference.ts";
+
+const START_MS = Date.UTC(2024, 1, 28, 23, 59, 30);
+const CLOSE_DELAY_MS = 500;
+
+interface Feed {
+  readonly trades: readonly ReferenceTrade[];
+  /** Trades in the order of arrival, some of them more than once, cut into batches. */
+  readonly batches: readonly (readonly ReferenceTrade[])[];
+  readonly intervals: readonly Interval[];
+  readonly latenessMs: number;
+  readonly fill: "flat" | "none";
+  readonly timeZone: string;
+  readonly shards: number;
+}
+
+const decimal = (maxDecimals: number) =>
+  fc
+    .tuple(fc.integer({ min: 1, max: 9_999_999 }), fc.integer({ min: 0, max: maxDecimals }))
+    .map(([units, decimals]) => {
+      const digits = String(units).padStart(decimals + 1, "0");
+      const point = digits.length - decimals;
+      return decimals === 0 ? digits : `${digits.slice(0, point)}.${digits.slice(point)}`;
+    });
+
+/** Numbers as large and as fine as the contract lets them be: 15 significant digits. */
+const hugeDecimal = fc
+  .tuple(fc.integer({ min: 1e14, max: 1e15 - 1 }), fc.integer({ min: 0, max: 14 }))
+  .map(([units, decimals]) => {
+    const digits = String(units);
+    const point = digits.length - decimals;
+    return decimals === 0 ? digits : `${digits.slice(0, point)}.${digits.slice(point)}`;
+  });
+
+const number = fc.oneof({ weight: 9, arbitrary: decimal(8) }, { weight: 1, arbitrary: hugeDecimal });
+
+/** Gaps between trades: sweeps within a millisecond, ordinary trading, silence. */
+const gapMs = fc.oneof(
+  { weight: 4, arbitrary: fc.constant(0) },
+  { weight: 5, arbitrary: fc.integer({ min: 1, max: 900 }) },
+  { weight: 1, arbitrary: fc.integer({ min: 1_000, max: 60_000 }) },
+);
+
+const oneTrade = fc.record({
+  market: fc.constantFrom("BTC-USDT", "ETH-USDT", "DOGE-USDT"),
+  price: number,
+  quantity: number,
+  buy: fc.boolean(),
+  gapMs,
+  lost: fc.integer({ min: 0, max: 19 }).map((n) => n === 0),
+  copies: fc.integer({ min: 1, max: 12 }).map((n) => (n === 12 ? 2 : 1)),
+  jitter: fc.double({ min: 0, max: 1, noNaN: true }),
+  batchEnds: fc.integer({ min: 0, max: 5 }).map((n) => n === 0),
+});
+
+const feed: fc.Arbitrary<Feed> = fc
+  .record({
+    steps: fc.array(oneTrade, { minLength: 1, maxLength: 120, size: "max" }),
+    intervals: fc.subarray([...INTERVALS], { minLength: 1 }),
+    latenessMs: fc.constantFrom(0, 700, 5_000, 300_000),
+    fill: fc.constantFrom("flat" as const, "none" as const),
+    timeZone: fc.constantFrom("UTC", "Asia/Shanghai", "Asia/Kolkata"),
+    shards: fc.constantFrom(1, 2, 8),
+  })
+  .map(({ steps, ...rest }) => {
+    const nextId = new Map<string, number>();
+    const trades: ReferenceTrade[] = [];
+    const arrivals: { trade: ReferenceTrade; arrivalMs: number; batchEnds: boolean }[] = [];
+    let timeMs = START_MS;
+    for (const step of steps) {
+      timeMs += step.gapMs;
+      const id = nextId.get(step.market) ?? 1000;
+      nextId.set(step.market, id + 1);
+      if (step.lost) continue;
+      const { market, price, quantity, buy, batchEnds } = step;
+      const trade = { market, id, price, quantity, buy, timeMs };
+      trades.push(trade);
+      for (let copy = 0; copy < step.copies; copy++) {
+        const arrivalMs = timeMs + ((step.jitter * (copy + 1)) / step.copies) * rest.latenessMs;
+        arrivals.push({ trade, arrivalMs, batchEnds });
+      }
+    }
+    arrivals.sort((a, b) => a.arrivalMs - b.arrivalMs);
+    const batches: ReferenceTrade[][] = [[]];
+    for (const { trade, batchEnds } of arrivals) {
+      batches.at(-1)!.push(trade);
+      if (batchEnds) batches.push([]);
+    }
+    return { ...rest, trades, batches };
+  });
+
+const FIXED_OFFSET_MS: Record<string, number> = {
+  UTC: 0,
+  "Asia/Shanghai": 8 * 3_600_000,
+  "Asia/Kolkata": 5.5 * 3_600_000,
+};
+
+/** Candle boundaries of zones without daylight saving, worked out apart from the calendar under test. */
+function boundariesOf(timeZone: string) {
+  const offsetMs = FIXED_OFFSET_MS[timeZone]!;
+  const dayMs = 86_400_000;
+  return (interval: Interval, timeMs: number): { openMs: number; endMs: number } => {
+    const unit = interval.at(-1)!;
+    const size = Number(interval.slice(0, -1));
+    const local = timeMs + offsetMs;
+    if (unit === "M") {
+      const date = new Date(local);
+      const [year, month] = [date.getUTCFullYear(), date.getUTCMonth()];
+      return { openMs: Date.UTC(year, month) - offsetMs, endMs: Date.UTC(year, month + 1) - offsetMs };
+    }
+    const lengthMs = size * { s: 1000, m: 60_000, h: 3_600_000, d: dayMs, w: 7 * dayMs }[unit]!;
+    const shiftMs = unit === "s" || unit === "m" || unit === "h" ? 0 : offsetMs;
+    const anchorMs = unit === "w" ? 4 * dayMs : 0;
+    const at = timeMs + shiftMs - anchorMs;
+    const openMs = at - (((at % lengthMs) + lengthMs) % lengthMs) + anchorMs - shiftMs;
+    return { openMs, endMs: openMs + lengthMs };
+  };
+}
+
+function decimalsOf(text: string): number {
+  return text.includes(".") ? text.split(".")[1]!.replace(/0+$/, "").length : 0;
+}
+
+/** Runs the engines of all shards over a feed; the last published candle of each series and open time. */
+function run(input: Feed, untilMs: number): { candles: Map<string, Candle>; outcomes: Tally } {
+  const calendar = createCalendar(input.timeZone);
+  const rules = {
+    calendar,
+    levels: planLevels(input.intervals, calendar),
+    closeDelayMs: CLOSE_DELAY_MS,
+    latenessMs: input.latenessMs,
+    fill: input.fill,
+  };
+  const outcomes = new Tally();
+  const engines = Array.from({ length: input.shards }, () => new CandleEngine("sim", rules, outcomes));
+  const candles = new Map<string, Candle>();
+  const publish = (candle: Candle) => {
+    const key = `${candle.market} ${candle.interval} ${candle.openMs}`;
+    const before = candles.get(key);
+    assert.equal(candle.revision, before === undefined ? 0 : before.revision + 1, `revision of ${key}`);
+    candles.set(key, candle);
+  };
+  const feedAll = (trades: readonly ReferenceTrade[], venueMs: number) => {
+    const buffers = engines.map(() => new TickBuffer(200));
+    for (const trade of trades) {
+      const buffer = buffers[shardOf(`sim:${trade.market}`, input.shards)]!;
+      const i = buffer.length;
+      buffer.market[i] = buffer.indexOf(trade.market, decimalsOf(trade.price), decimalsOf(trade.quantity));
+      buffer.length++;
+      buffer.id[i] = trade.id;
+      buffer.price[i] = Number(trade.price);
+      buffer.quantity[i] = Number(trade.quantity);
+      buffer.buy[i] = trade.buy ? 1 : 0;
+      buffer.timeMs[i] = trade.timeMs;
+    }
+    for (const [shard, engine] of engines.entries()) {
+      engine.apply(buffers[shard]!, { venueMs, down: [] }, 0);
+      while (engine.advance(0, { limit: 3, publish }) === 3);
+    }
+  };
+  for (const batch of input.batches) feedAll(batch, 0);
+  feedAll([], untilMs + CLOSE_DELAY_MS);
+  return { candles, outcomes };
+}
+
+test("CandleEngine makes of any arrival within lateness what exact arithmetic makes of the set", () => {
+  fc.assert(
+    fc.property(feed, (input) => {
+      const lastMs = Math.max(START_MS, ...input.trades.map((trade) => trade.timeMs));
+      const untilMs = lastMs + 90_000;
+      const expected = referenceCandles(input.trades, {
+        intervals: input.intervals,
+        fill: input.fill,
+        untilMs,
+        boundaries: boundariesOf(input.timeZone),
+      });
+      const { candles, outcomes } = run(input, untilMs);
+      const actual = new Map(
+        [...candles].map(([key, { venue, late, revision, ...candle }]) => [key, candle]),
+      );
+      assert.deepEqual([...actual.keys()].sort(), [...expected.keys()].sort());
+      for (const [key, candle] of expected) assert.deepEqual(actual.get(key), candle, key);
+      const arrived = input.batches.flat().length;
+      assert.equal(outcomes.get("accepted") + outcomes.get("late"), input.trades.length);
+      assert.equal(outcomes.get("duplicate"), arrived - input.trades.length);
+    }),
+    { numRuns: 250 },
+  );
+});
