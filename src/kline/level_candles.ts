@@ -22,7 +22,7 @@ export class LevelCandles {
   cursorEndMs = Number.NaN;
   /** Open time of the first candle that was ever closed or will be, ms. */
   startMs = Number.NaN;
-  /** Nothing that ends after this was forgotten, ms. */
+  /** What precedes a candle that starts here or later was not forgotten, ms. */
   #keptFromMs = Number.NEGATIVE_INFINITY;
   /** The latest closed candle with trades: its close is the price of the flat ones that follow. */
   newestClosed: CandleState | undefined;
@@ -125,11 +125,14 @@ export class LevelCandles {
     return this.#flatRevisions.get(openMs)?.revision ?? 0;
   }
 
-  /** Counts a revision of a flat candle, once per round; undefined where this round has had it already. */
+  /**
+   * Counts a revision of a flat candle, once per round; undefined where this round has had it already. A flat candle
+   * before the start was not published yet, and so begins with 0.
+   */
   reviseFlat(openMs: number, round: number): number | undefined {
     const known = this.#flatRevisions.get(openMs);
     if (known?.round === round) return undefined;
-    const revision = (known?.revision ?? 0) + 1;
+    const revision = known === undefined && openMs < this.startMs ? 0 : (known?.revision ?? 0) + 1;
     if (known === undefined && this.#flatRevisions.size >= MAX_FLAT_REVISIONS) {
       const [oldest] = this.#flatRevisions.keys();
       this.#flatRevisions.delete(oldest!);
@@ -141,7 +144,8 @@ export class LevelCandles {
   /** Forgets closed candles that ended before `horizonMs`, but for the newest one with trades. */
   prune(horizonMs: number): void {
     if (this.#states.size + this.#flatRevisions.size < 2 * this.#sizeAfterPrune + MIN_PRUNE_SIZE) return;
-    this.#keptFromMs = Math.max(this.#keptFromMs, horizonMs);
+    const newestMs = this.newestClosed?.openMs ?? Number.POSITIVE_INFINITY;
+    this.#keptFromMs = Math.max(this.#keptFromMs, Math.min(horizonMs, newestMs + 1));
     for (const [openMs, state] of this.#states) {
       const expired = state.endMs <= horizonMs && openMs < this.cursorMs;
       if (expired && state !== this.newestClosed) {

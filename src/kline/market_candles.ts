@@ -259,7 +259,7 @@ export class MarketCandles {
     const level = this.#levels[index]!;
     const price = level.lastBefore(openMs)?.close;
     if (price === undefined) return false;
-    const revision = openMs < level.startMs ? 0 : level.reviseFlat(openMs, this.#round);
+    const revision = level.reviseFlat(openMs, this.#round);
     if (revision === undefined) return false;
     const endMs = level.endOf(openMs);
     publish(flatCandleOf(this.#series[index]!, verdict, { openMs, endMs, price, revision }));

@@ -32,7 +32,10 @@ function toBig(text: string): bigint {
 
 function toText(value: bigint, unit: bigint): string {
   const whole = value / unit;
-  const fraction = (value % unit).toString().padStart(unit.toString().length - 1, "0").replace(/0+$/, "");
+  const fraction = (value % unit)
+    .toString()
+    .padStart(unit.toString().length - 1, "0")
+    .replace(/0+$/, "");
   return fraction === "" ? whole.toString() : `${whole}.${fraction}`;
 }
 
@@ -108,8 +111,14 @@ function sumUp(trades: readonly ReferenceTrade[]) {
   const bought = trades.filter((trade) => trade.buy);
   return {
     open: plain(trades[0]!.price),
-    high: toText(prices.reduce((a, b) => (a > b ? a : b)), UNIT),
-    low: toText(prices.reduce((a, b) => (a < b ? a : b)), UNIT),
+    high: toText(
+      prices.reduce((a, b) => (a > b ? a : b)),
+      UNIT,
+    ),
+    low: toText(
+      prices.reduce((a, b) => (a < b ? a : b)),
+      UNIT,
+    ),
     close: plain(trades.at(-1)!.price),
     volume: toText(sum(trades, quantity), UNIT),
     quoteVolume: toText(sum(trades, quote), UNIT * UNIT),

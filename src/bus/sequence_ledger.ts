@@ -1,0 +1,39 @@
+/** Most publisher lives that are remembered at a time; the oldest is forgotten first. */
+const MAX_EPOCHS = 64;
+
+/** What the number of a message says about those before it. */
+export type SequenceNews =
+  /** It follows the one before. */
+  | { readonly kind: "next" }
+  /** It was seen before. */
+  | { readonly kind: "duplicate" }
+  /** Messages before it are lost; how many. */
+  | { readonly kind: "gap"; readonly missed: number }
+  /** It is the first one seen of a publisher's life; `missed` went before it that should have been seen. */
+  | { readonly kind: "epoch"; readonly missed: number };
+
+const NEXT: SequenceNews = { kind: "next" };
+const DUPLICATE: SequenceNews = { kind: "duplicate" };
+
+/**
+ * Counts lost messages by the publisher's own numbering, (epoch, seq). The stream's numbering cannot prove that
+ * nothing was lost: what never reached the stream has no number there.
+ */
+export class SequenceLedger {
+  readonly #lastSeq = new Map<number, number>();
+
+  /** Takes note of a message. */
+  observe(epoch: number, seq: number): SequenceNews {
+    const last = this.#lastSeq.get(epoch);
+    if (last === undefined) {
+      // The stream may hold only the end of the life that was running when this reader began.
+      const missed = this.#lastSeq.size === 0 ? 0 : seq - 1;
+      if (this.#lastSeq.size >= MAX_EPOCHS) this.#lastSeq.delete(this.#lastSeq.keys().next().value!);
+      this.#lastSeq.set(epoch, seq);
+      return { kind: "epoch", missed };
+    }
+    if (seq <= last) return DUPLICATE;
+    this.#lastSeq.set(epoch, seq);
+    return seq === last + 1 ? NEXT : { kind: "gap", missed: seq - last - 1 };
+  }
+}
