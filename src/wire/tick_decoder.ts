@@ -46,8 +46,8 @@ export class TickDecoder {
     const [, epoch, seq, sentMs, venueMs, markets, body, down] = this.#envelope(data);
     const ticks = this.#ticks;
     ticks.clear();
-    for (const [name, priceDecimals, quantityDecimals] of markets) {
-      if (ticks.indexOf(name, priceDecimals, quantityDecimals) !== ticks.markets.length - 1) {
+    for (const [index, [name, priceDecimals, quantityDecimals]] of markets.entries()) {
+      if (ticks.indexOf(name, priceDecimals, quantityDecimals) !== index) {
         throw new BadMessageError("markets", `Cannot read tick message: market "${name}" is listed twice`);
       }
     }

@@ -112,11 +112,11 @@ function sumUp(trades: readonly ReferenceTrade[]) {
   return {
     open: plain(trades[0]!.price),
     high: toText(
-      prices.reduce((a, b) => (a > b ? a : b)),
+      extreme(prices, (a, b) => a > b),
       UNIT,
     ),
     low: toText(
-      prices.reduce((a, b) => (a < b ? a : b)),
+      extreme(prices, (a, b) => a < b),
       UNIT,
     ),
     close: plain(trades.at(-1)!.price),
@@ -128,4 +128,10 @@ function sumUp(trades: readonly ReferenceTrade[]) {
     firstId: String(trades[0]!.id),
     lastId: String(trades.at(-1)!.id),
   };
+}
+
+function extreme(values: readonly bigint[], beats: (a: bigint, b: bigint) => boolean): bigint {
+  let best = values[0]!;
+  for (const value of values) if (beats(value, best)) best = value;
+  return best;
 }
