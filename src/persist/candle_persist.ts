@@ -1,0 +1,110 @@
+import type { Actor, ActorContext, Permissions } from "../actor/actor.ts";
+import type { Bus } from "../bus/connection.ts";
+import { registerService } from "../bus/service.ts";
+import { readStream } from "../bus/stream_reader.ts";
+import type { Streams } from "../bus/streams.ts";
+import { parseCandleSubject } from "../bus/subject.ts";
+import { shardOf } from "../market/shard.ts";
+import type { Logger } from "../observe/log.ts";
+import { Tally } from "../observe/tally.ts";
+import type { InfluxLane } from "../store/influx_lane.ts";
+import { candleLine } from "../store/line_protocol.ts";
+import { decodeCandle } from "../wire/candle_codec.ts";
+import { BadMessageError } from "../wire/tick_message.ts";
+
+/** Most points of which the revision is remembered, oldest forgotten first. */
+const MAX_REVISIONS = 200_000;
+
+export interface CandlePersistOptions {
+  /** Candles of other shards are left to other processes. */
+  readonly ownedShards: ReadonlySet<number>;
+  readonly shards: number;
+  readonly consumerExpiryMs: number;
+  readonly bus: Bus;
+  readonly streams: Streams;
+  readonly lane: InfluxLane;
+  readonly permissions: Permissions;
+  readonly log: Logger;
+}
+
+/** Stores closed candles and their revisions. The stream is the buffer: while InfluxDB is down it stops reading. */
+export class CandlePersistActor implements Actor {
+  readonly name = "persist-candles";
+  readonly permissions: Permissions;
+  readonly badMessages = new Tally();
+  readonly readerRestarts = new Tally();
+  readonly #options: CandlePersistOptions;
+  #received = 0;
+  #stale = 0;
+
+  constructor(options: CandlePersistOptions) {
+    this.#options = options;
+    this.permissions = options.permissions;
+  }
+
+  status() {
+    const { lane } = this.#options;
+    return {
+      actor: this.name,
+      received: this.#received,
+      staleRevisions: this.#stale,
+      badMessages: Object.fromEntries(this.badMessages.entries()),
+      lines: Object.fromEntries(lane.lines.entries()),
+      retries: Object.fromEntries(lane.retries.entries()),
+      pending: lane.pending,
+    };
+  }
+
+  async run({ signal, ready }: ActorContext): Promise<void> {
+    const { bus, streams, lane, consumerExpiryMs } = this.#options;
+    await streams.ensure("CANDLES");
+    const unregister = await registerService(bus, {
+      name: "tickline-persist",
+      description: "Stores candles",
+      metadata: { kind: "candles" },
+      status: () => this.status(),
+    });
+    const revisions = new Map<string, number>();
+    ready();
+    try {
+      const messages = readStream(bus, streams, {
+        stream: "CANDLES",
+        filter: "candles.>",
+        name: this.name,
+        expiryMs: consumerExpiryMs,
+        restarts: this.readerRestarts,
+        signal,
+      });
+      for await (const { subject, data } of messages) {
+        this.#onMessage(subject, data, revisions);
+        await lane.room(signal);
+      }
+    } finally {
+      await unregister();
+    }
+  }
+
+  #onMessage(subject: string, data: Uint8Array, revisions: Map<string, number>): void {
+    const { lane, ownedShards, shards, log } = this.#options;
+    try {
+      const key = parseCandleSubject(subject);
+      if (!ownedShards.has(shardOf(`${key.venue}:${key.market}`, shards))) return;
+      const candle = decodeCandle(key, data);
+      this.#received++;
+      const point = `${subject} ${candle.openMs}`;
+      if ((revisions.get(point) ?? -1) > candle.revision) {
+        this.#stale++;
+        return;
+      }
+      revisions.delete(point);
+      revisions.set(point, candle.revision);
+      if (revisions.size > MAX_REVISIONS) revisions.delete(revisions.keys().next().value!);
+      lane.append(candleLine(candle));
+    } catch (error) {
+      if (!(error instanceof BadMessageError || error instanceof SyntaxError)) throw error;
+      const reason = error instanceof BadMessageError ? error.reason : "subject";
+      if (this.badMessages.get(reason) === 0) log.warn({ err: error, subject }, "candle message rejected");
+      this.badMessages.add(reason);
+    }
+  }
+}

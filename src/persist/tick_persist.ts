@@ -1,0 +1,110 @@
+import type { Actor, ActorContext, Permissions } from "../actor/actor.ts";
+import type { Bus } from "../bus/connection.ts";
+import { SequenceLedger } from "../bus/sequence_ledger.ts";
+import { registerService } from "../bus/service.ts";
+import { readStream } from "../bus/stream_reader.ts";
+import type { Streams } from "../bus/streams.ts";
+import { tickFilter, venueOf } from "../bus/subject.ts";
+import type { Logger } from "../observe/log.ts";
+import { Tally } from "../observe/tally.ts";
+import type { InfluxLane } from "../store/influx_lane.ts";
+import { tickLine } from "../store/line_protocol.ts";
+import { TickDecoder } from "../wire/tick_decoder.ts";
+import { BadMessageError } from "../wire/tick_message.ts";
+
+export interface TickPersistOptions {
+  readonly shard: number;
+  /** Batches older than this are skipped and counted, ms; 0: none. */
+  readonly tickMaxLagMs: number;
+  readonly consumerExpiryMs: number;
+  readonly bus: Bus;
+  readonly streams: Streams;
+  readonly lane: InfluxLane;
+  readonly permissions: Permissions;
+  readonly log: Logger;
+}
+
+/** Stores the tick history of one shard. While InfluxDB is down it stops reading; the stream sheds by age. */
+export class TickPersistActor implements Actor {
+  readonly name: string;
+  readonly permissions: Permissions;
+  /** Ticks taken (`received`) and those older than `TICK_MAX_LAG` (`skipped`). */
+  readonly ticks = new Tally();
+  readonly badMessages = new Tally();
+  readonly readerRestarts = new Tally();
+  readonly #options: TickPersistOptions;
+  #lostBatches = 0;
+
+  constructor(options: TickPersistOptions) {
+    this.name = `persist-ticks-${options.shard}`;
+    this.permissions = options.permissions;
+    this.#options = options;
+  }
+
+  status() {
+    const { lane } = this.#options;
+    return {
+      actor: this.name,
+      ticks: Object.fromEntries(this.ticks.entries()),
+      lostBatches: this.#lostBatches,
+      badMessages: Object.fromEntries(this.badMessages.entries()),
+      lines: Object.fromEntries(lane.lines.entries()),
+      retries: Object.fromEntries(lane.retries.entries()),
+      pending: lane.pending,
+    };
+  }
+
+  async run({ signal, ready }: ActorContext): Promise<void> {
+    const { bus, streams, lane, shard, consumerExpiryMs } = this.#options;
+    await streams.ensure("TICKS");
+    const unregister = await registerService(bus, {
+      name: "tickline-persist",
+      description: "Stores tick history",
+      metadata: { kind: "ticks", shard: String(shard) },
+      status: () => this.status(),
+    });
+    const decoder = new TickDecoder();
+    const ledger = new SequenceLedger();
+    ready();
+    try {
+      const messages = readStream(bus, streams, {
+        stream: "TICKS",
+        filter: tickFilter(shard),
+        name: this.name,
+        expiryMs: consumerExpiryMs,
+        restarts: this.readerRestarts,
+        signal,
+      });
+      for await (const { subject, data } of messages) {
+        this.#onMessage(venueOf(subject), data, { decoder, ledger });
+        await lane.room(signal);
+      }
+    } finally {
+      await unregister();
+    }
+  }
+
+  #onMessage(
+    venue: string,
+    data: Uint8Array,
+    { decoder, ledger }: { decoder: TickDecoder; ledger: SequenceLedger },
+  ): void {
+    const { lane, tickMaxLagMs, log } = this.#options;
+    try {
+      const { epoch, seq, sentMs, ticks } = decoder.decode(data);
+      const news = ledger.observe(epoch, seq);
+      if (news.kind === "duplicate") return;
+      if (news.kind !== "next") this.#lostBatches += news.missed;
+      if (tickMaxLagMs > 0 && Date.now() - sentMs > tickMaxLagMs) {
+        this.ticks.add("skipped", ticks.length);
+        return;
+      }
+      this.ticks.add("received", ticks.length);
+      for (let i = 0; i < ticks.length; i++) lane.append(tickLine(venue, ticks, i));
+    } catch (error) {
+      if (!(error instanceof BadMessageError)) throw error;
+      if (this.badMessages.get(error.reason) === 0) log.warn({ err: error, venue }, "tick message rejected");
+      this.badMessages.add(error.reason);
+    }
+  }
+}
