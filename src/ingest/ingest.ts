@@ -1,0 +1,249 @@
+import { performance } from "node:perf_hooks";
+import type { Actor, ActorContext } from "../actor/actor.ts";
+import type { Exchange, Trade } from "../exchange/exchange.ts";
+import { ReceiveClock } from "../feed/receive_clock.ts";
+import { WebSocketFeed, type WebSocketFeedOptions } from "../feed/web_socket_feed.ts";
+import type { Market } from "../market/market.ts";
+import type { Logger } from "../observe/log.ts";
+import { Tally } from "../observe/tally.ts";
+import { BackPressure } from "./back_pressure.ts";
+import { type IngestAccount, sumTallies } from "./ingest_account.ts";
+import { RejectionLog } from "./rejection_log.ts";
+import type { TickPublisher } from "./tick_publisher.ts";
+import { TradeGate } from "./trade_gate.ts";
+import { VenuePublisher } from "./venue_publisher.ts";
+
+/** How often waiting trades, idle shards and the publisher are looked at, ms. */
+const CHECK_MS = 50;
+const STALL_MS = 10_000;
+const WS_PORTS: Readonly<Record<string, string>> = { "ws:": "80", "wss:": "443" };
+
+/** Limits of the feeds; see `WebSocketFeedOptions`. */
+export type FeedLimits = Pick<
+  WebSocketFeedOptions,
+  | "silenceMs"
+  | "pingMs"
+  | "connectTimeoutMs"
+  | "rolloverMs"
+  | "overlapMs"
+  | "maxFrameBytes"
+  | "retryMinMs"
+  | "retryMaxMs"
+>;
+
+export interface IngestOptions {
+  readonly exchange: Exchange;
+  /** Scheme, host and port of the venue's WebSocket. */
+  readonly url: string;
+  /** All of the exchange's venue, each once. */
+  readonly markets: readonly Market[];
+  readonly shards: number;
+  readonly publisher: TickPublisher;
+  readonly log: Logger;
+  /** See `LATENESS`, ms. */
+  readonly latenessMs: number;
+  /** `host:port` of the servers that the publisher talks to. @default [] */
+  readonly busHosts?: readonly string[];
+  /** Longest pause of the venue's sockets while the publisher is congested, ms. @default 2000 */
+  readonly maxPauseMs?: number;
+  readonly feed?: FeedLimits;
+}
+
+/** An actor that turns the frames of one venue into the tick stream. */
+export interface IngestActor extends Actor {
+  /** What it did so far, since it was last started; a copy. */
+  account(): IngestAccount;
+}
+
+/**
+ * The ingest actor of a venue.
+ *
+ * @throws {RangeError} if there is no market, or one of another venue
+ * @example
+ * ```ts
+ * const actor = createIngestActor({ exchange, url, markets, shards: 8, publisher, log, latenessMs: 300_000 });
+ * await actor.run(context); // until context.signal is aborted
+ * ```
+ */
+export function createIngestActor(options: IngestOptions): IngestActor {
+  const { exchange, markets } = options;
+  if (markets.length === 0) throw new RangeError(`Cannot ingest venue "${exchange.venue}": no market`);
+  for (const { id, venue } of markets) {
+    if (venue !== exchange.venue) {
+      throw new RangeError(`Cannot ingest market "${id}": the exchange is of venue "${exchange.venue}"`);
+    }
+  }
+  // A restarted actor begins afresh: with a new epoch, for one.
+  let life = new IngestLife(options);
+  return {
+    name: `ingest-${exchange.venue}`,
+    permissions: {
+      net: [hostOf(options.url), ...(options.busHosts ?? [])],
+      env: ["WS_NO_BUFFER_UTIL", "WS_NO_UTF_8_VALIDATE"],
+    },
+    stallMs: STALL_MS,
+    run(context) {
+      life = new IngestLife(options);
+      return life.run(context);
+    },
+    account: () => life.account(),
+  };
+}
+
+/** One run of the actor. */
+class IngestLife {
+  readonly #options: IngestOptions;
+  readonly #gate: TradeGate;
+  readonly #publisher: VenuePublisher;
+  readonly #pressure: BackPressure;
+  readonly #feeds: readonly WebSocketFeed[];
+  readonly #invalid = new Tally();
+  readonly #rejections: RejectionLog;
+  readonly #abort = new AbortController();
+  #receiveLagMs = 0;
+  /** The episode of back-pressure that is under way, if any. */
+  #episode: Promise<void> = Promise.resolve();
+
+  constructor(options: IngestOptions) {
+    this.#options = options;
+    const { exchange, latenessMs, log, markets, maxPauseMs = 2000, publisher } = options;
+    this.#rejections = new RejectionLog(log.child({ venue: exchange.venue }));
+    this.#gate = new TradeGate({
+      markets: markets.length,
+      latenessMs,
+      accept: (trade) => this.#accept(trade),
+      reject: (reason, message, { market, receivedMs }) =>
+        this.#rejections.note(reason, { message: `${message} (${markets[market]!.id})` }, receivedMs),
+    });
+    this.#publisher = new VenuePublisher({
+      ...options,
+      venue: exchange.venue,
+      venueMs: () => this.#gate.newestMs,
+      isPaused: () => this.#pressure.isPaused,
+      published: () => this.#relieve(),
+    });
+    this.#pressure = new BackPressure({
+      publisher,
+      log,
+      maxPauseMs,
+      pause: () => {
+        for (const feed of this.#feeds) feed.pause();
+      },
+      resume: () => {
+        this.#publisher.flushWaiting();
+        for (const feed of this.#feeds) feed.resume();
+      },
+      dropped: () => this.#publisher.account.droppedTicks.total,
+    });
+    this.#feeds = this.#createFeeds();
+  }
+
+  async run({ signal, ready, beat }: ActorContext): Promise<void> {
+    const stop = (): void => this.#abort.abort();
+    signal.addEventListener("abort", stop, { once: true });
+    if (signal.aborted) stop();
+    const check = setInterval(() => {
+      beat();
+      this.#check();
+    }, CHECK_MS);
+    const feeds = this.#feeds.map((feed) => feed.run(this.#abort.signal));
+    try {
+      this.#publisher.beat();
+      ready();
+      await Promise.all(feeds);
+    } finally {
+      stop();
+      await Promise.allSettled(feeds);
+      clearInterval(check);
+      signal.removeEventListener("abort", stop);
+      // What still waits for a witness will get none.
+      this.#gate.expire(Number.POSITIVE_INFINITY);
+      this.#gate.expire(Number.POSITIVE_INFINITY);
+      await this.#episode;
+      this.#publisher.stop();
+    }
+  }
+
+  account(): IngestAccount {
+    const feeds = this.#feeds.map(({ account }) => account);
+    const sum = (field: "frames" | "ignored" | "connections" | "rollovers" | "refusals"): number =>
+      feeds.reduce((total, account) => total + account[field], 0);
+    const { publishedTicks, publishedMessages, droppedTicks, droppedMessages } = this.#publisher.account;
+    return {
+      venue: this.#options.exchange.venue,
+      markets: this.#options.markets.length,
+      connectedMarkets: this.#publisher.connectedMarkets,
+      frames: sum("frames"),
+      ignored: sum("ignored"),
+      accepted: this.#gate.accepted,
+      duplicates: this.#gate.duplicates,
+      rejected: sumTallies([this.#invalid, this.#gate.rejections]),
+      missing: this.#gate.missing,
+      publishedTicks,
+      publishedMessages,
+      droppedTicks: sumTallies([droppedTicks]),
+      droppedMessages: sumTallies([droppedMessages]),
+      connections: sum("connections"),
+      rollovers: sum("rollovers"),
+      connectionEnds: sumTallies(feeds.map(({ ends }) => ends)),
+      refusedSubscriptions: sum("refusals"),
+      pauses: this.#pressure.episodes,
+      venueMs: this.#gate.newestMs,
+      receiveLagMs: this.#receiveLagMs,
+    };
+  }
+
+  #createFeeds(): WebSocketFeed[] {
+    const { exchange, feed, log, markets, url } = this.#options;
+    const reader = exchange.createReader(markets);
+    const clock = new ReceiveClock();
+    const feeds: WebSocketFeed[] = [];
+    const size = exchange.limits.streamsPerConnection;
+    for (let first = 0; first < markets.length; first += size) {
+      const own = markets.slice(first, first + size);
+      const feedOptions = {
+        ...feed,
+        exchange,
+        baseUrl: url,
+        reader,
+        markets: own,
+        firstMarket: first,
+        clock,
+        log,
+      };
+      feeds.push(
+        new WebSocketFeed(feedOptions, {
+          trade: (trade) => this.#gate.offer(trade),
+          rejected: (reason, message, sample) => {
+            this.#invalid.add(reason);
+            this.#rejections.note(reason, { message, sample }, performance.timeOrigin + performance.now());
+          },
+          connected: (indexes) => this.#publisher.setConnected(indexes, true),
+          disconnected: (indexes) => this.#publisher.setConnected(indexes, false),
+        }),
+      );
+    }
+    return feeds;
+  }
+
+  #accept(trade: Trade): void {
+    this.#receiveLagMs = trade.receivedMs - trade.timeMs;
+    this.#publisher.add(trade);
+  }
+
+  #check(): void {
+    this.#gate.expire(performance.timeOrigin + performance.now());
+    this.#publisher.beat();
+    this.#relieve();
+  }
+
+  #relieve(): void {
+    const episode = this.#pressure.check(this.#abort.signal);
+    if (episode !== undefined) this.#episode = episode;
+  }
+}
+
+function hostOf(url: string): string {
+  const { hostname, port, protocol } = new URL(url);
+  return `${hostname}:${port || WS_PORTS[protocol]}`;
+}

@@ -1,0 +1,46 @@
+import { Tally } from "../observe/tally.ts";
+
+/** What an ingest actor did so far, and how its feeds are. Everything that came in is accounted for here. */
+export interface IngestAccount {
+  readonly venue: string;
+  readonly markets: number;
+  /** Markets whose feed is connected now. */
+  readonly connectedMarkets: number;
+  /** Frames of any kind. */
+  readonly frames: number;
+  /** Known frames that are of no use. */
+  readonly ignored: number;
+  /** Distinct, plausible trades. */
+  readonly accepted: number;
+  readonly duplicates: number;
+  /** Invalid frames and implausible trades, by reason. */
+  readonly rejected: Tally;
+  /** Trades that the venue numbered and that have not come. */
+  readonly missing: number;
+  readonly publishedTicks: number;
+  readonly publishedMessages: number;
+  /** By cause. */
+  readonly droppedTicks: Tally;
+  readonly droppedMessages: Tally;
+  /** Connections that were opened, and that took over from an ageing one. */
+  readonly connections: number;
+  readonly rollovers: number;
+  /** Connections and attempts that ended, by cause. */
+  readonly connectionEnds: Tally;
+  readonly refusedSubscriptions: number;
+  /** How often the venue's sockets were paused for lack of room. */
+  readonly pauses: number;
+  /** The latest trade time that is certain, ms by the venue's clock; 0 before the first. */
+  readonly venueMs: number;
+  /** From the venue's matching of the last accepted trade to its receipt here, ms, by two different clocks. */
+  readonly receiveLagMs: number;
+}
+
+/** The sum of some tallies. */
+export function sumTallies(tallies: readonly Tally[]): Tally {
+  const sum = new Tally();
+  for (const tally of tallies) {
+    for (const [cause, count] of tally.entries()) sum.add(cause, count);
+  }
+  return sum;
+}

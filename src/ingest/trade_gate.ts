@@ -1,0 +1,153 @@
+import type { Trade } from "../exchange/exchange.ts";
+import { IdRanges } from "../market/id_ranges.ts";
+import { Tally } from "../observe/tally.ts";
+import { Witness } from "./witness.ts";
+
+const MAX_SKEW_MS = 3_600_000;
+const MAX_AHEAD_MS = 60_000;
+const PAST_MARGIN_MS = 3_600_000;
+const MAX_ID_JUMP = 100_000;
+const WAIT_MS = 250;
+const FIRST_WAIT_MS = 1000;
+
+/** Why a well-formed trade was refused. */
+export type GateRejection = "time_skew" | "time_jump" | "time_past" | "id_jump" | "stale_id";
+
+export interface TradeGateOptions {
+  /** How many markets there are; trades refer to them by index. */
+  readonly markets: number;
+  /** How much older than its market's newest trade one may be, ms; see `LATENESS`. */
+  readonly latenessMs: number;
+  /** Takes every distinct, plausible trade once. The object is reused once the call returns. */
+  accept(trade: Trade): void;
+  reject(reason: GateRejection, message: string, trade: Trade): void;
+}
+
+interface MarketState {
+  readonly ids: IdRanges;
+  readonly witness: Witness;
+  newestMs: number;
+}
+
+/**
+ * Lets each distinct trade of a venue through once, whatever the order and however often it comes, and keeps out
+ * what cannot be: a single false trade changes nothing but its counter. Judged by the venue's own clock and numbers.
+ */
+export class TradeGate {
+  accepted = 0;
+  duplicates = 0;
+  readonly rejections = new Tally();
+  readonly #options: TradeGateOptions;
+  readonly #markets: MarketState[] = [];
+  readonly #times: Witness;
+  /** Markets whose newest trade waits for a witness; at most all of them. */
+  readonly #waiting = new Set<Witness>();
+  #newestMs = Number.NaN;
+  #newestSeenMs = 0;
+
+  constructor(options: TradeGateOptions) {
+    this.#options = options;
+    for (let market = 0; market < options.markets; market++) this.#markets.push(this.#createMarket());
+    this.#times = new Witness({
+      measure: (trade) => trade.timeMs,
+      anchor: (nowMs) => this.#newestMs + (nowMs - this.#newestSeenMs),
+      maxAhead: MAX_AHEAD_MS,
+      // A replay may begin with a quiet hour.
+      maxApart: options.latenessMs + PAST_MARGIN_MS,
+      waitMs: WAIT_MS,
+      firstWaitMs: FIRST_WAIT_MS,
+      pass: (trade, nowMs) => this.#passTime(trade, nowMs),
+      settle: (trade, nowMs) => this.#settleTime(trade, nowMs),
+      refuse: (trade, side) => this.#reject(side === "ahead" ? "time_jump" : "time_past", trade),
+    });
+  }
+
+  /** The latest trade time that is certain, ms by the venue's clock; 0 before the first. */
+  get newestMs(): number {
+    return Number.isNaN(this.#newestMs) ? 0 : this.#newestMs;
+  }
+
+  /** Trades that the venue numbered and that have not come, over all markets. */
+  get missing(): number {
+    return this.#markets.reduce((sum, { ids }) => sum + ids.missing, 0);
+  }
+
+  /** Judges a trade. Its receive time is the local monotonic clock. */
+  offer(trade: Trade): void {
+    if (Math.abs(trade.eventMs - trade.timeMs) > MAX_SKEW_MS) this.#reject("time_skew", trade);
+    else if (this.#markets[trade.market]!.ids.has(trade.id)) this.duplicates++;
+    else this.#times.offer(trade, trade.receivedMs);
+  }
+
+  /** Decides on what waited for too long; to be called every 50 ms or so. */
+  expire(nowMs: number): void {
+    if (this.#times.holds) this.#times.expire(nowMs);
+    for (const witness of this.#waiting) {
+      witness.expire(nowMs);
+      if (!witness.holds) this.#waiting.delete(witness);
+    }
+  }
+
+  #createMarket(): MarketState {
+    const ids = new IdRanges();
+    const state: MarketState = {
+      ids,
+      newestMs: Number.NEGATIVE_INFINITY,
+      witness: new Witness({
+        measure: (trade) => trade.id,
+        anchor: () => ids.last,
+        maxAhead: MAX_ID_JUMP,
+        maxApart: MAX_ID_JUMP,
+        waitMs: WAIT_MS,
+        firstWaitMs: FIRST_WAIT_MS,
+        pass: (trade) => this.#accept(state, trade),
+        settle: (trade) => ids.add(trade.id),
+        refuse: (trade, side) => this.#reject(side === "ahead" ? "id_jump" : "stale_id", trade),
+      }),
+    };
+    return state;
+  }
+
+  #settleTime(trade: Trade, nowMs: number): void {
+    // False for the first trade too, when the newest time is NaN.
+    if (trade.timeMs <= this.#newestMs) return;
+    this.#newestMs = trade.timeMs;
+    this.#newestSeenMs = nowMs;
+  }
+
+  #passTime(trade: Trade, nowMs: number): void {
+    const state = this.#markets[trade.market]!;
+    const { ids, witness } = state;
+    // The clock of the venue bounds the market's, which a trade without a witness may have set.
+    const marketMs = Math.min(state.newestMs, this.#newestMs);
+    const newestMs = marketMs > 0 ? marketMs : this.#newestMs;
+    if (trade.timeMs < newestMs - this.#options.latenessMs - PAST_MARGIN_MS) {
+      this.#reject("time_past", trade);
+    } else if (
+      trade.id < ids.first &&
+      (trade.id < ids.first - MAX_ID_JUMP || trade.timeMs < newestMs - this.#options.latenessMs)
+    ) {
+      this.#reject("stale_id", trade);
+    } else {
+      witness.offer(trade, nowMs);
+      if (witness.holds) this.#waiting.add(witness);
+    }
+  }
+
+  #accept(state: MarketState, trade: Trade): void {
+    // It was new when it came, but its like may have been accepted while it waited for a witness.
+    if (state.ids.has(trade.id)) {
+      this.duplicates++;
+      return;
+    }
+    this.accepted++;
+    if (trade.timeMs > state.newestMs) state.newestMs = trade.timeMs;
+    this.#options.accept(trade);
+  }
+
+  #reject(reason: GateRejection, trade: Trade): void {
+    this.rejections.add(reason);
+    const { id, timeMs, eventMs } = trade;
+    this.#options.reject(reason, `Cannot accept trade ${id}: T ${timeMs}, E ${eventMs}`, trade);
+  }
+}

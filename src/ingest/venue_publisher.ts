@@ -1,0 +1,114 @@
+import { performance } from "node:perf_hooks";
+import { tickSubject } from "../bus/subject.ts";
+import type { Trade } from "../exchange/exchange.ts";
+import type { Market } from "../market/market.ts";
+import { shardOf } from "../market/shard.ts";
+import { Tally } from "../observe/tally.ts";
+import { createEpoch } from "./epoch.ts";
+import { type PublishAccount, ShardPublisher } from "./shard_publisher.ts";
+import type { TickPublisher } from "./tick_publisher.ts";
+
+/** A shard that has nothing to say says so this often, ms. */
+const HEARTBEAT_MS = 250;
+
+export interface VenuePublisherOptions {
+  readonly venue: string;
+  readonly markets: readonly Market[];
+  readonly shards: number;
+  readonly publisher: TickPublisher;
+  /** The latest trade time accepted on any market, ms; 0 before the first. */
+  venueMs(): number;
+  /** Whether to keep ticks back for now. */
+  isPaused(): boolean;
+  /** Called after each turn's messages. */
+  published(): void;
+}
+
+/**
+ * The ticks of a venue on their way to the stream: all shards that got ticks in one turn of the event loop publish
+ * at its end, so that no message claims a venue time whose ticks are still here.
+ */
+export class VenuePublisher {
+  readonly account: PublishAccount = {
+    publishedTicks: 0,
+    publishedMessages: 0,
+    droppedTicks: new Tally(),
+    droppedMessages: new Tally(),
+  };
+  readonly #options: VenuePublisherOptions;
+  readonly #shards: ShardPublisher[] = [];
+  /** By index of the market. */
+  readonly #shardOf: ShardPublisher[];
+  readonly #down = new Set<string>();
+  #scheduled = false;
+
+  constructor(options: VenuePublisherOptions) {
+    this.#options = options;
+    const { markets, publisher, shards, venue, venueMs } = options;
+    const nowMs = (): number => performance.timeOrigin + performance.now();
+    const context = { publisher, epoch: createEpoch(), venueMs, nowMs, account: this.account };
+    const byShard = new Map<number, ShardPublisher>();
+    for (const market of markets) {
+      const shard = shardOf(market.id, shards);
+      if (byShard.has(shard)) continue;
+      const own = markets.filter(({ id }) => shardOf(id, shards) === shard);
+      byShard.set(shard, new ShardPublisher(tickSubject(shard, venue), own, context));
+    }
+    this.#shards.push(...byShard.values());
+    this.#shardOf = markets.map(({ id }) => byShard.get(shardOf(id, shards))!);
+    for (const { name } of markets) this.#down.add(name);
+  }
+
+  get connectedMarkets(): number {
+    return this.#options.markets.length - this.#down.size;
+  }
+
+  /** Adds a tick to the turn's message of its shard. */
+  add(trade: Trade): void {
+    const shard = this.#shardOf[trade.market]!;
+    if (shard.isFull) shard.flush();
+    shard.add(this.#options.markets[trade.market]!.name, trade);
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(this.#endTurn);
+  }
+
+  /** Notes that markets were connected or disconnected, and tells the stream at once. */
+  setConnected(markets: readonly number[], isConnected: boolean): void {
+    const changed = new Set<ShardPublisher>();
+    for (const index of markets) {
+      const { name } = this.#options.markets[index]!;
+      if (isConnected) this.#down.delete(name);
+      else this.#down.add(name);
+      changed.add(this.#shardOf[index]!);
+    }
+    for (const shard of changed) shard.setDown((name) => this.#down.has(name));
+  }
+
+  /** Publishes what waits, and says of every market that it is not connected. */
+  stop(): void {
+    for (const { name } of this.#options.markets) this.#down.add(name);
+    for (const shard of this.#shards) shard.setDown(() => true);
+  }
+
+  /** Publishes what was kept back. */
+  flushWaiting(): void {
+    for (const shard of this.#shards) if (!shard.isEmpty) shard.flush();
+  }
+
+  /**
+   * Says of idle shards that they are idle. Not while there is no room: a heartbeat that is lost on the way would
+   * cast doubt on ticks that are not.
+   */
+  beat(): void {
+    if (this.#options.publisher.congested) return;
+    const idleSinceMs = performance.timeOrigin + performance.now() - HEARTBEAT_MS;
+    for (const shard of this.#shards) if (shard.isEmpty && shard.sentMs <= idleSinceMs) shard.beat();
+  }
+
+  readonly #endTurn = (): void => {
+    this.#scheduled = false;
+    if (!this.#options.isPaused()) this.flushWaiting();
+    this.#options.published();
+  };
+}
