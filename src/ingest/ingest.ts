@@ -158,7 +158,6 @@ class IngestLife {
       signal.removeEventListener("abort", stop);
       // What still waits for a witness will get none.
       this.#gate.expire(Number.POSITIVE_INFINITY);
-      this.#gate.expire(Number.POSITIVE_INFINITY);
       await this.#episode;
       this.#publisher.stop();
     }

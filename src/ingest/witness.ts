@@ -9,7 +9,7 @@ export interface WitnessOptions {
   readonly maxAhead: number;
   /** At the start, two trades agree if the second is no further ahead of the first. */
   readonly maxApart: number;
-  /** Longest wait for a witness, ms. */
+  /** Longest wait for a witness since the receipt, ms. */
   readonly waitMs: number;
   /** Longest wait for a witness of the very first trade, ms. */
   readonly firstWaitMs: number;
@@ -24,7 +24,6 @@ export interface WitnessOptions {
 interface Held {
   readonly trade: Trade;
   readonly value: number;
-  readonly sinceMs: number;
   passed: boolean;
 }
 
@@ -55,7 +54,7 @@ export class Witness {
       pass(trade, nowMs);
       settle(trade, nowMs);
     } else {
-      this.#first = hold(trade, value, nowMs);
+      this.#first = hold(trade, value);
     }
   }
 
@@ -64,7 +63,7 @@ export class Witness {
     const { anchor, firstWaitMs, waitMs } = this.#options;
     const limitMs = Number.isNaN(anchor(nowMs)) ? firstWaitMs : waitMs;
     for (const held of [this.#first, this.#second]) {
-      if (held !== undefined && nowMs - held.sinceMs >= limitMs) this.#pass(held, nowMs);
+      if (held !== undefined && nowMs - held.trade.receivedMs >= limitMs) this.#pass(held, nowMs);
     }
   }
 
@@ -75,7 +74,7 @@ export class Witness {
       this.#release(first, value >= first.value - maxAhead ? undefined : "ahead", nowMs);
     } else if (second === undefined) {
       if (!this.#agree(first.value, value)) {
-        this.#second = hold(trade, value, nowMs);
+        this.#second = hold(trade, value);
         return;
       }
       this.#release(first, undefined, nowMs);
@@ -124,6 +123,6 @@ export class Witness {
 }
 
 /** The reader reuses its trade, so that one to keep is copied. */
-function hold(trade: Trade, value: number, sinceMs: number): Held {
-  return { trade: { ...trade }, value, sinceMs, passed: false };
+function hold(trade: Trade, value: number): Held {
+  return { trade: { ...trade }, value, passed: false };
 }
