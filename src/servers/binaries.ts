@@ -1,32 +1,35 @@
 import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
+import { fileURLToPath } from "node:url";
 
-/** Where `make` unpacks the system's packages when the servers are not installed. */
-const TOOLS = new URL("../../.tools/", import.meta.url).pathname;
-const FOLDERS = ["root/usr/sbin", "root/usr/bin", "root/usr/local/bin"].map((folder) => join(TOOLS, folder));
+/** Where `deploy/fetch_servers.sh` unpacks the system's packages when the servers are not installed. */
+const UNPACKED = fileURLToPath(new URL("../../.tools/root/", import.meta.url));
+const UNPACKED_FOLDERS = ["usr/sbin", "usr/bin"].map((folder) => join(UNPACKED, folder));
 
-const PACKAGES: Readonly<Record<ServerName, string>> = { "nats-server": "nats-server", influxd: "influxdb" };
+const PACKAGES = { "nats-server": "nats-server", influxd: "influxdb" } as const;
 
-export type ServerName = "nats-server" | "influxd";
+export type ServerName = keyof typeof PACKAGES;
 
 /**
  * Path of a server's executable: from PATH, else from the packages that `make` unpacked beside the sources.
  *
+ * @param path folders to search first, separated as in PATH
  * @throws {Error} if there is none; the message says what to install
  */
-export function findServer(name: ServerName): string {
-  for (const folder of [...(process.env.PATH ?? "").split(delimiter), ...FOLDERS]) {
-    const path = join(folder, name);
-    if (folder !== "" && isExecutable(path)) return path;
+export function findServer(name: ServerName, path: string = process.env.PATH ?? ""): string {
+  for (const folder of [...path.split(delimiter), ...UNPACKED_FOLDERS]) {
+    const file = join(folder, name);
+    if (folder !== "" && isExecutable(file)) return file;
   }
   throw new Error(
-    `Cannot find "${name}" on PATH: run "make servers-fetch", or install the package "${PACKAGES[name]}"`,
+    `Cannot find "${name}" on PATH or in .tools/: run "make install-servers", ` +
+      `or install it (the Debian package is "${PACKAGES[name]}")`,
   );
 }
 
-function isExecutable(path: string): boolean {
+function isExecutable(file: string): boolean {
   try {
-    accessSync(path, constants.X_OK);
+    accessSync(file, constants.X_OK);
     return true;
   } catch {
     return false;

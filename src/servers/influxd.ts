@@ -1,68 +1,35 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { findServer } from "./binaries.ts";
-import { freePort } from "./port.ts";
-import { ServerProcess } from "./server_process.ts";
+import { type PrivateServer, type PrivateServerOptions, startPrivateServer } from "./private_server.ts";
 
-export interface InfluxdOptions {
-  /** @default one that the system picks */
-  readonly port?: number;
-  /** @default the one on PATH or beside the sources */
-  readonly binary?: string;
-}
+const PING_TIMEOUT_MS = 1_000;
+
+export type InfluxdOptions = PrivateServerOptions;
 
 /** A private InfluxDB 1.x on loopback. */
-export interface Influxd {
-  readonly url: string;
-  readonly port: number;
-  readonly pid: number | undefined;
-  kill(signal: NodeJS.Signals): void;
-  /** Starts the server again after it was killed, on the same port and with the same files. */
-  restart(): Promise<void>;
-  /** Stops the server and removes its files. */
-  stop(): Promise<void>;
-}
+export type Influxd = PrivateServer;
 
 /**
- * Starts an influxd in a private folder.
+ * Starts an influxd of our own.
  *
  * @throws {Error} if there is no executable or it does not start
+ * @example
+ * ```ts
+ * const influxd = await startInfluxd();
+ * await fetch(`${influxd.url}/ping`);
+ * await influxd.stop();
+ * ```
  */
-export async function startInfluxd(options: InfluxdOptions = {}): Promise<Influxd> {
-  const binary = options.binary ?? findServer("influxd");
-  const port = await freePort(options.port);
-  const folder = await mkdtemp(join(tmpdir(), "tickline-influxd-"));
-  const configPath = join(folder, "influxd.conf");
-  await writeFile(configPath, configOf(port, folder));
-  const url = `http://127.0.0.1:${port}`;
-  const server = new ServerProcess({
-    name: "influxd",
-    binary,
-    args: ["-config", configPath],
-    isReady: () => pings(url),
-  });
-  const remove = () => rm(folder, { recursive: true, force: true });
-  await server.start().catch(async (error: unknown) => {
-    await remove();
-    throw error;
-  });
-  return {
-    url,
-    port,
-    get pid() {
-      return server.pid;
+export function startInfluxd(options: InfluxdOptions = {}): Promise<Influxd> {
+  return startPrivateServer(
+    {
+      name: "influxd",
+      scheme: "http",
+      configOf,
+      argsOf: (configPath) => ["-config", configPath],
+      isReady: pings,
     },
-    kill: (signal) => server.kill(signal),
-    async restart() {
-      await server.stop();
-      await server.start();
-    },
-    async stop() {
-      await server.stop();
-      await remove();
-    },
-  };
+    options,
+  );
 }
 
 /** Reports nothing to anybody, logs no request, and lets a write wait for no other one. */
@@ -80,7 +47,6 @@ bind-address = "127.0.0.1:0"
   index-version = "tsi1"
   query-log-enabled = false
   wal-fsync-delay = "0s"
-[coordinator]
 [monitor]
   store-enabled = false
 [http]
@@ -97,9 +63,11 @@ bind-address = "127.0.0.1:0"
 `;
 }
 
-async function pings(url: string): Promise<boolean> {
+async function pings(port: number): Promise<boolean> {
   try {
-    const response = await fetch(`${url}/ping`, { signal: AbortSignal.timeout(1_000) });
+    const response = await fetch(`http://127.0.0.1:${port}/ping`, {
+      signal: AbortSignal.timeout(PING_TIMEOUT_MS),
+    });
     await response.arrayBuffer();
     return response.status === 204;
   } catch {

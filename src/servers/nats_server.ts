@@ -1,95 +1,81 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { randomUUID } from "node:crypto";
 import { connect } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { findServer } from "./binaries.ts";
-import { freePort } from "./port.ts";
-import { ServerProcess } from "./server_process.ts";
+import { type PrivateServer, type PrivateServerOptions, startPrivateServer } from "./private_server.ts";
 
-export interface NatsServerOptions {
-  /** @default one that the system picks */
-  readonly port?: number;
-  /** @default the one on PATH or beside the sources */
-  readonly binary?: string;
+const GREETING_TIMEOUT_MS = 1_000;
+
+export interface NatsServerOptions extends PrivateServerOptions {
+  /** What JetStream may keep in memory. @default 1 GiB */
+  readonly maxMemoryBytes?: number;
+  /** What JetStream may keep in files. @default 8 GiB */
+  readonly maxFileBytes?: number;
   /** More lines for the configuration file. */
   readonly extraConfig?: string;
 }
 
 /** A private nats-server with JetStream on loopback. */
-export interface NatsServer {
-  readonly url: string;
-  readonly port: number;
-  readonly pid: number | undefined;
-  kill(signal: NodeJS.Signals): void;
-  /** Starts the server again after it was killed, on the same port and with the same files. */
-  restart(): Promise<void>;
-  /** Stops the server and removes its files. */
-  stop(): Promise<void>;
-}
+export type NatsServer = PrivateServer;
 
 /**
- * Starts a nats-server in a private folder.
+ * Starts a nats-server of our own.
  *
  * @throws {Error} if there is no executable or it does not start
+ * @example
+ * ```ts
+ * const server = await startNatsServer({ port: 4222 });
+ * const connection = await connect({ servers: server.url });
+ * ```
  */
-export async function startNatsServer(options: NatsServerOptions = {}): Promise<NatsServer> {
-  const binary = options.binary ?? findServer("nats-server");
-  const port = await freePort(options.port);
-  const folder = await mkdtemp(join(tmpdir(), "tickline-nats-"));
-  const configPath = join(folder, "nats.conf");
-  await writeFile(configPath, configOf(port, folder, options.extraConfig ?? ""));
-  const server = new ServerProcess({
-    name: "nats-server",
-    binary,
-    args: ["-c", configPath],
-    isReady: () => greets(port),
-  });
-  const remove = () => rm(folder, { recursive: true, force: true });
-  await server.start().catch(async (error: unknown) => {
-    await remove();
-    throw error;
-  });
-  return {
-    url: `nats://127.0.0.1:${port}`,
-    port,
-    get pid() {
-      return server.pid;
+export function startNatsServer(options: NatsServerOptions = {}): Promise<NatsServer> {
+  const name = `tickline-${randomUUID()}`;
+  return startPrivateServer(
+    {
+      name: "nats-server",
+      scheme: "nats",
+      configOf: (port, folder) => configOf({ name, port, folder }, options),
+      argsOf: (configPath) => ["-c", configPath],
+      isReady: (port) => greets(port, name),
     },
-    kill: (signal) => server.kill(signal),
-    async restart() {
-      await server.stop();
-      await server.start();
-    },
-    async stop() {
-      await server.stop();
-      await remove();
-    },
-  };
+    options,
+  );
 }
 
-function configOf(port: number, folder: string, extraConfig: string): string {
+interface NatsServerPlace {
+  readonly name: string;
+  readonly port: number;
+  readonly folder: string;
+}
+
+/** A client that does not read is cut off after `write_deadline`, and one that went away is noticed within 30 s. */
+function configOf({ name, port, folder }: NatsServerPlace, options: NatsServerOptions): string {
+  const { maxMemoryBytes = 2 ** 30, maxFileBytes = 8 * 2 ** 30, extraConfig = "" } = options;
   return `
+server_name: ${name}
 listen: 127.0.0.1:${port}
 max_payload: 1MB
 max_pending: 64MB
 write_deadline: "3s"
 ping_interval: "10s"
 ping_max: 2
-jetstream { store_dir: ${JSON.stringify(folder)}, max_mem: 1G, max_file: 8G }
+jetstream { store_dir: ${JSON.stringify(folder)}, max_mem: ${maxMemoryBytes}, max_file: ${maxFileBytes} }
 ${extraConfig}
 `;
 }
 
-/** A nats-server says INFO as soon as it takes connections. */
-function greets(port: number): Promise<boolean> {
+/** A nats-server says INFO with its name as soon as it takes connections. */
+function greets(port: number, name: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ port, host: "127.0.0.1" });
     const end = (ready: boolean) => {
       socket.destroy();
       resolve(ready);
     };
-    socket.setTimeout(1_000, () => end(false));
+    socket.setTimeout(GREETING_TIMEOUT_MS, () => end(false));
     socket.once("error", () => end(false));
-    socket.once("data", (chunk) => end(chunk.toString().startsWith("INFO ")));
+    socket.once("close", () => end(false));
+    socket.once("data", (chunk) => {
+      const greeting = chunk.toString();
+      end(greeting.startsWith("INFO ") && greeting.includes(`"server_name":"${name}"`));
+    });
   });
 }

@@ -15,13 +15,14 @@ export interface ServerProcessOptions {
 }
 
 /**
- * A private server as a child process. A Ctrl-C on the terminal does not reach it, so that its users can finish
- * first; yet it dies with us, however we die.
+ * A server as a child process. A Ctrl-C on the terminal does not reach it, so that its users can finish first; yet
+ * it dies with us, however we die.
  */
 export class ServerProcess {
   readonly #options: ServerProcessOptions;
   #child: ChildProcess | undefined;
   #output = "";
+  readonly #killAtExit = () => void this.#child?.kill("SIGKILL");
 
   constructor(options: ServerProcessOptions) {
     this.#options = options;
@@ -37,23 +38,18 @@ export class ServerProcess {
    * @throws {Error} with the server's last lines if it ends or is not ready within 20 s
    */
   async start(): Promise<void> {
-    const { name, binary, args, isReady } = this.#options;
-    const [command, ...rest] = hasSetpriv()
-      ? ["setpriv", "--pdeathsig", "KILL", "--", binary, ...args]
-      : [binary, ...args];
-    const child = spawn(command!, rest, { detached: true, stdio: ["ignore", "pipe", "pipe"] });
-    this.#child = child;
-    const keep = (chunk: Buffer) => {
-      this.#output = (this.#output + chunk.toString()).slice(-MAX_OUTPUT_CHARS);
-    };
-    child.stdout?.on("data", keep);
-    child.stderr?.on("data", keep);
+    const { name, isReady } = this.#options;
+    const child = this.#spawn();
     let failure: string | undefined;
-    child.once("error", (error) => (failure = error.message));
-    child.once("exit", (code, signal) => (failure ??= `ended with ${code ?? signal}`));
-    const deadline = performance.now() + READY_DEADLINE_MS;
-    while (!(await isReady())) {
-      if (failure === undefined && performance.now() > deadline) failure = "is not ready in time";
+    child.once("error", (error) => {
+      failure = `fails with "${error.message}"`;
+    });
+    child.once("exit", (code, signal) => {
+      failure ??= `ends with ${code ?? signal}`;
+    });
+    const deadlineMs = performance.now() + READY_DEADLINE_MS;
+    while (!(await isReady()) || failure !== undefined) {
+      if (performance.now() > deadlineMs) failure ??= "is not ready in time";
       if (failure !== undefined) {
         await this.stop();
         throw new Error(`Cannot start ${name}: it ${failure}\n${this.#output}`);
@@ -62,16 +58,34 @@ export class ServerProcess {
     }
   }
 
+  #spawn(): ChildProcess {
+    const { binary, args } = this.#options;
+    const [command, ...rest] = hasSetpriv()
+      ? ["setpriv", "--pdeathsig", "KILL", "--", binary, ...args]
+      : [binary, ...args];
+    const child = spawn(command!, rest, { detached: true, stdio: ["ignore", "pipe", "pipe"] });
+    this.#child = child;
+    this.#output = "";
+    const keep = (chunk: Buffer) => {
+      this.#output = (this.#output + chunk.toString()).slice(-MAX_OUTPUT_CHARS);
+    };
+    child.stdout.on("data", keep);
+    child.stderr.on("data", keep);
+    process.once("exit", this.#killAtExit);
+    return child;
+  }
+
   /** Sends a signal to the server. */
   kill(signal: NodeJS.Signals): void {
     this.#child?.kill(signal);
   }
 
-  /** Ends the server: SIGTERM, then SIGKILL after 5 s. Resolves when it is gone. */
+  /** Ends the server, a frozen one too: SIGTERM, then SIGKILL after 5 s. Resolves when it is gone. */
   async stop(): Promise<void> {
     const child = this.#child;
     this.#child = undefined;
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    process.removeListener("exit", this.#killAtExit);
+    if (child?.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
     const gone = new Promise<void>((resolve) => child.once("exit", () => resolve()));
     child.kill("SIGCONT");
     child.kill("SIGTERM");
