@@ -48,7 +48,8 @@ async function* readRecording(path: string): AsyncGenerator<RecordedEvent> {
         const event = parseConversationLine(line);
         if (event !== undefined) yield event;
       } else if (/^\d+ \{/.test(line)) {
-        yield parseStampedFrame(line);
+        const event = parseStampedFrame(line);
+        if (event !== undefined) yield event;
       } else if (line !== "") {
         rows.push(parseTradeRow(line));
       }
@@ -68,8 +69,10 @@ function linesOf(path: string): AsyncIterable<string> {
   return createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY });
 }
 
-function parseStampedFrame(line: string): RecordedEvent {
+/** A frame with its time. Recorders put answers to requests among the frames; those are nobody's subscription. */
+function parseStampedFrame(line: string): RecordedEvent | undefined {
   const space = line.indexOf(" ");
+  if (!line.startsWith('{"stream":', space + 1)) return undefined;
   return {
     receivedMs: Number(line.slice(0, space)) / NS_PER_MS,
     ...parseCombinedFrame(line.slice(space + 1)),
