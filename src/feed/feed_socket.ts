@@ -35,6 +35,7 @@ export class FeedSocket {
   readonly #pings: NodeJS.Timeout;
   #cause: CloseCause | undefined;
   #detail = "";
+  #opened = false;
   #paused = false;
   #heard = true;
 
@@ -48,6 +49,7 @@ export class FeedSocket {
     });
     this.#socket = socket;
     socket.on("open", () => {
+      this.#opened = true;
       if (this.#paused) socket.pause();
       events.opened();
     });
@@ -60,7 +62,7 @@ export class FeedSocket {
     });
     socket.on("error", (error) => {
       this.#detail = error.message;
-      this.#cause ??= socket.readyState === WebSocket.CONNECTING ? "refused" : "lost";
+      this.#cause ??= this.#opened ? "lost" : "refused";
     });
     this.#pings = setInterval(() => this.#ping(), pingMs);
     this.ended = new Promise((resolve) => {
