@@ -1,5 +1,5 @@
 import type { Logger } from "../observe/log.ts";
-import type { Tally } from "../observe/tally.ts";
+import { Tally } from "../observe/tally.ts";
 import type { Actor } from "./actor.ts";
 import { Backoff } from "./backoff.ts";
 import { SupervisedActor } from "./supervised_actor.ts";
@@ -8,8 +8,8 @@ export interface SuperviseOptions {
   /** Aborted when all actors shall stop. */
   readonly signal: AbortSignal;
   readonly log: Logger;
-  /** Counts `failed`, `returned`, `stalled` and `abandoned` lives, and `escalated`. */
-  readonly events: Tally;
+  /** Counts `failed`, `returned`, `stalled` and `abandoned` lives, and `escalated`. @default a tally of its own */
+  readonly events?: Tally;
   /**
    * Whether each actor starts when the one before is ready, and stops when all after it have ended; otherwise all
    * start and stop at once. @default true
@@ -53,6 +53,7 @@ export async function supervise(actors: readonly Actor[], options: SuperviseOpti
     maxDelayMs = 30_000,
     random = Math.random,
   } = options;
+  const rules = rulesOf(options);
   const escalation = new AbortController();
   const stop = AbortSignal.any([signal, escalation.signal]);
   const stopped = new Promise<void>((resolve) => {
@@ -64,7 +65,7 @@ export async function supervise(actors: readonly Actor[], options: SuperviseOpti
     if (stop.aborted) break;
     log.debug({ actor: actor.name }, "actor starts");
     const supervised = new SupervisedActor(actor, {
-      ...rulesOf(options),
+      ...rules,
       backoff: new Backoff({ minMs: minDelayMs, maxMs: maxDelayMs, random }),
       escalate: (cause) => escalation.abort(cause),
     });
@@ -79,6 +80,6 @@ export async function supervise(actors: readonly Actor[], options: SuperviseOpti
 
 function rulesOf(options: SuperviseOptions) {
   const { stableMs = 10_000, maxFailures = 10, failureWindowMs = 60_000, stopDeadlineMs = 5_000 } = options;
-  const { now = () => performance.now(), log, events } = options;
+  const { now = () => performance.now(), log, events = new Tally() } = options;
   return { stableMs, maxFailures, failureWindowMs, stopDeadlineMs, now, log, events };
 }
