@@ -24,6 +24,8 @@ export interface ReplayOptions {
   /** 1: as recorded; 20: twenty times as fast; 0: as fast as the clients take it. */
   readonly speed: number;
   readonly faults?: ReplayFaults;
+  /** Streams that clients must listen to before the first event is sent. @default any */
+  readonly awaited?: readonly string[];
   readonly signal: AbortSignal;
 }
 
@@ -38,14 +40,16 @@ export interface ReplayReport {
 }
 
 /**
- * Sends recorded events through a stand-in exchange, in the order of their receipt. It waits for clients that read
- * slowly, and where nobody listens to the streams, so that every event reaches whoever subscribed.
+ * Sends recorded events through a stand-in exchange, in the order of their receipt. It waits for clients to subscribe,
+ * to read, and to come back where they were cut off, so that every event reaches whoever subscribed.
  */
 export async function replay(
   server: BinanceServer,
   events: AsyncIterable<RecordedEvent>,
-  { speed, faults, signal }: ReplayOptions,
+  { speed, faults, awaited = [], signal }: ReplayOptions,
 ): Promise<ReplayReport> {
+  const listened = new Set(awaited);
+  await until(() => isAwaited(server, awaited), signal);
   const random = new Random(faults?.seed ?? 0);
   const report = { events: 0, trades: 0, duplicates: 0, disconnects: 0 };
   const pace = createPace(speed, signal);
@@ -54,7 +58,8 @@ export async function replay(
     const isTrade = stream.endsWith(TRADE_STREAM);
     await pace(receivedMs);
     if (report.events % CHUNK_EVENTS === 0) await breathe(server, signal);
-    if (isTrade) await listened(server, stream, signal);
+    if (server.listenersOf(stream) > 0) listened.add(stream);
+    else if (listened.has(stream)) await until(() => server.listenersOf(stream) > 0, signal);
     const copies = random.uniform() < (faults?.duplicates ?? 0) ? 2 : 1;
     for (let copy = 0; copy < copies; copy++) server.publish(stream, event);
     report.events++;
@@ -87,9 +92,13 @@ async function breathe(server: BinanceServer, signal: AbortSignal): Promise<void
   if (server.bufferedBytes > MAX_BUFFERED_BYTES) await server.drained(signal);
 }
 
-/** Waits until somebody listens to a stream: after a cut the clients come back. */
-async function listened(server: BinanceServer, stream: string, signal: AbortSignal): Promise<void> {
-  while (server.listenersOf(stream) === 0 && !signal.aborted) {
+function isAwaited(server: BinanceServer, streams: readonly string[]): boolean {
+  if (streams.length === 0) return server.subscriptions.length > 0;
+  return streams.every((stream) => server.listenersOf(stream) > 0);
+}
+
+async function until(condition: () => boolean, signal: AbortSignal): Promise<void> {
+  while (!condition() && !signal.aborted) {
     await delay(MIN_WAIT_MS, undefined, { signal }).catch(() => undefined);
   }
 }

@@ -1,0 +1,58 @@
+import { FatalError } from "./actor/actor.ts";
+import { ConfigError, describeVariables, parseConfig } from "./config.ts";
+import { createLog } from "./observe/log.ts";
+import { runInspect } from "./run/inspect.ts";
+import { runRecord } from "./run/record.ts";
+import { runReplay } from "./run/replay_file.ts";
+import { runAll } from "./run/run_all.ts";
+import { runIngest, runServers, runWorkers } from "./run/run_parts.ts";
+import type { Setting } from "./run/setting.ts";
+
+/** Exit code for a command or configuration that is wrong; 1 is for what goes wrong later. */
+const WRONG_USE = 2;
+
+const COMMANDS: Readonly<Record<string, (setting: Setting) => Promise<void>>> = {
+  run: runAll,
+  "run-ingest": runIngest,
+  "run-workers": runWorkers,
+  servers: runServers,
+  inspect: runInspect,
+  record: runRecord,
+  replay: runReplay,
+};
+
+/** Runs one command; the exit code. */
+async function main(command: string | undefined): Promise<number> {
+  if (command === "help") {
+    process.stdout.write(`Environment variables:\n${describeVariables()}\n`);
+    return 0;
+  }
+  const run = command === undefined ? undefined : COMMANDS[command];
+  if (run === undefined) {
+    process.stderr.write(
+      `Cannot run "${command ?? ""}": expected one of ${Object.keys(COMMANDS).join(", ")}\n`,
+    );
+    return WRONG_USE;
+  }
+  let config: ReturnType<typeof parseConfig>;
+  try {
+    config = parseConfig(process.env);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    return WRONG_USE;
+  }
+  const stop = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => stop.abort());
+  if (config.durationMs > 0) setTimeout(() => stop.abort(), config.durationMs).unref();
+  const log = createLog(config.logLevel);
+  try {
+    await run({ config, log, signal: stop.signal });
+    return 0;
+  } catch (error) {
+    log.fatal({ err: error }, error instanceof FatalError ? "stopped for good" : "failed");
+    return 1;
+  }
+}
+
+process.exitCode = await main(process.argv[2]);

@@ -1,0 +1,74 @@
+import { registerService } from "../bus/service.ts";
+import { TickPublisher } from "../bus/tick_publisher.ts";
+import type { Config } from "../config.ts";
+import { BINANCE_WS_URL, createBinanceExchange } from "../exchange/binance.ts";
+import { createIngestActor, type IngestActor } from "../ingest/ingest.ts";
+import { Tally } from "../observe/tally.ts";
+import type { SimulatedVenue } from "../simulator/simulated_venue.ts";
+import { natsHosts, openBus, type Setting } from "./setting.ts";
+
+/** The ingest actors of a process. */
+export interface IngestRole {
+  readonly actors: readonly IngestActor[];
+  /** Tick messages that the bus did not take or store, by cause. */
+  readonly dropped: Tally;
+  /** Tick messages that the stream has confirmed. */
+  readonly storedMessages: number;
+  /** Waits until every message under way is stored or dropped, or the signal is aborted. */
+  settle(signal: AbortSignal): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Where a venue's WebSocket is. */
+export type VenueUrls = Readonly<Record<string, string>>;
+
+/** The URLs of all venues; that of `sim` is its market in this process, unless one elsewhere is configured. */
+export function venueUrls({ binanceWsUrl, simWsUrl }: Config, ownMarket?: SimulatedVenue): VenueUrls {
+  const sim = simWsUrl ?? ownMarket?.server.url;
+  return { binance: binanceWsUrl ?? BINANCE_WS_URL, ...(sim === undefined ? {} : { sim }) };
+}
+
+/** Opens an ingest actor for each venue of `MARKETS`. */
+export async function openIngest(setting: Setting, urls: VenueUrls): Promise<IngestRole> {
+  const { config, log } = setting;
+  const { bus, streams } = await openBus(setting, "tickline-ingest");
+  await streams.ensure("TICKS");
+  const dropped = new Tally();
+  const publisher = new TickPublisher(bus, streams, dropped);
+  const venues = [...new Set(config.markets.map(({ venue }) => venue))];
+  const actors = venues.map((venue) =>
+    createIngestActor({
+      exchange: createBinanceExchange({ venue }),
+      url: urls[venue]!,
+      markets: config.markets.filter((market) => market.venue === venue),
+      shards: config.shards,
+      publisher,
+      log,
+      latenessMs: config.latenessMs,
+      busHosts: natsHosts(config),
+    }),
+  );
+  const unregister = await Promise.all(
+    actors.map((actor) =>
+      registerService(bus, {
+        name: "tickline-ingest",
+        description: "Turns a venue's trades into tick batches",
+        metadata: { venue: actor.account().venue },
+        status: () => actor.account(),
+      }),
+    ),
+  );
+  return {
+    actors,
+    dropped,
+    get storedMessages() {
+      return publisher.storedBatches;
+    },
+    settle: (signal) => publisher.settled(signal),
+    async close() {
+      publisher.close();
+      await Promise.all(unregister.map((stop) => stop()));
+      await bus.close();
+    },
+  };
+}

@@ -1,0 +1,53 @@
+import { CandlePublisher } from "../bus/candle_publisher.ts";
+import { LivePublisher } from "../bus/live_publisher.ts";
+import { KlineActor } from "../kline/kline.ts";
+import { planLevels } from "../kline/level.ts";
+import { createCalendar } from "../market/calendar.ts";
+import { natsHosts, openBus, type Setting } from "./setting.ts";
+
+/** The kline actors of a process. */
+export interface KlineRole {
+  readonly actors: readonly KlineActor[];
+  readonly candles: CandlePublisher;
+  close(): Promise<void>;
+}
+
+/** Opens a kline actor for each shard of this process. */
+export async function openKline(setting: Setting): Promise<KlineRole> {
+  const { config, log } = setting;
+  const { bus, streams } = await openBus(setting, "tickline-kline");
+  const candles = new CandlePublisher(bus, streams);
+  const live = new LivePublisher(bus);
+  const calendar = createCalendar(config.timeZone);
+  const rules = {
+    calendar,
+    levels: planLevels(config.intervals, calendar),
+    closeDelayMs: config.closeDelayMs,
+    latenessMs: config.latenessMs,
+    fill: config.fill,
+  };
+  const permissions = { net: natsHosts(config), env: [] };
+  const actors = config.ownShards.map(
+    (shard) =>
+      new KlineActor({
+        shard,
+        rules,
+        tickMaxLagMs: config.tickMaxLagMs,
+        consumerExpiryMs: config.consumerExpiryMs,
+        bus,
+        streams,
+        candles,
+        live,
+        permissions,
+        log,
+      }),
+  );
+  return {
+    actors,
+    candles,
+    async close() {
+      candles.close();
+      await bus.close();
+    },
+  };
+}

@@ -1,0 +1,86 @@
+import { CandlePersistActor } from "../persist/candle_persist.ts";
+import { TickPersistActor } from "../persist/tick_persist.ts";
+import { InfluxLane } from "../store/influx_lane.ts";
+import { CANDLE_POLICY, provision, TICK_POLICY } from "../store/provision.ts";
+import { influxTarget, natsHosts, openBus, type Setting } from "./setting.ts";
+
+const CANDLE_FLUSH_MS = 200;
+const TICK_FLUSH_MS = 500;
+const MAX_WAITING_CANDLES = 20_000;
+const MAX_WAITING_TICKS = 50_000;
+
+/** The persist actors of a process. */
+export interface PersistRole {
+  readonly candleActor: CandlePersistActor;
+  readonly tickActors: readonly TickPersistActor[];
+  readonly candleLane: InfluxLane;
+  readonly tickLane: InfluxLane;
+  /** Writes what waits, until the signal is aborted. */
+  flush(signal: AbortSignal): Promise<void>;
+  /** Stops writing; returns how many lines were not stored. */
+  close(): Promise<number>;
+}
+
+/** Provisions InfluxDB and opens the persist actors for the shards of this process. */
+export async function openPersist(setting: Setting): Promise<PersistRole> {
+  const { config, log, signal } = setting;
+  const target = influxTarget(config);
+  const retention = { candlesMs: config.candleRetentionMs, ticksMs: config.tickRetentionMs };
+  await provision(target, retention, { log, signal });
+  const { bus, streams } = await openBus(setting, "tickline-persist");
+  const onMissing = () =>
+    provision(target, retention, { log, signal: AbortSignal.timeout(10_000) }).catch(() => undefined);
+  const candleLane = new InfluxLane({
+    name: "candles",
+    target,
+    retentionPolicy: CANDLE_POLICY,
+    precision: "ms",
+    flushMs: CANDLE_FLUSH_MS,
+    inFlight: 1,
+    maxLines: MAX_WAITING_CANDLES,
+    onMissing,
+    log,
+  });
+  const tickLane = new InfluxLane({
+    name: "ticks",
+    target,
+    retentionPolicy: TICK_POLICY,
+    precision: "ns",
+    flushMs: TICK_FLUSH_MS,
+    inFlight: 2,
+    maxLines: MAX_WAITING_TICKS,
+    onMissing,
+    log,
+  });
+  const common = {
+    consumerExpiryMs: config.consumerExpiryMs,
+    bus,
+    streams,
+    permissions: { net: [...natsHosts(config), new URL(config.influxUrl).host], env: [] },
+    log,
+  };
+  const candleActor = new CandlePersistActor({
+    ...common,
+    ownedShards: new Set(config.ownShards),
+    shards: config.shards,
+    lane: candleLane,
+  });
+  const tickShards = config.persistTicks ? config.ownShards : [];
+  const tickActors = tickShards.map(
+    (shard) => new TickPersistActor({ ...common, shard, tickMaxLagMs: config.tickMaxLagMs, lane: tickLane }),
+  );
+  return {
+    candleActor,
+    tickActors,
+    candleLane,
+    tickLane,
+    async flush(flushSignal) {
+      await Promise.all([candleLane.flush(flushSignal), tickLane.flush(flushSignal)]);
+    },
+    async close() {
+      const left = (await candleLane.close()) + (await tickLane.close());
+      await bus.close();
+      return left;
+    },
+  };
+}

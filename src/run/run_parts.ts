@@ -1,0 +1,65 @@
+import { startInfluxd } from "../servers/influxd.ts";
+import { startNatsServer } from "../servers/nats_server.ts";
+import { openIngest, venueUrls } from "./ingest_role.ts";
+import { openKline } from "./kline_role.ts";
+import { startOwnMarket } from "./own_market.ts";
+import { openPersist } from "./persist_role.ts";
+import type { Setting } from "./setting.ts";
+import { runRoles } from "./stages.ts";
+import { StatusView } from "./status_view.ts";
+
+const NATS_PORT = 4222;
+const INFLUX_PORT = 8086;
+
+/** `make run-ingest`: the ingest actors, against NATS as configured, until the signal is aborted. */
+export async function runIngest(setting: Setting): Promise<void> {
+  const market = await startOwnMarket(setting.config);
+  try {
+    const urls = {
+      ...venueUrls(setting.config),
+      ...(market === undefined ? {} : { sim: market.server.url }),
+    };
+    const ingest = await openIngest(setting, urls);
+    const view = new StatusView({ ingest });
+    try {
+      await runRoles({ ingest }, setting.log, setting.signal);
+    } finally {
+      view.end();
+    }
+  } finally {
+    await market?.stop();
+  }
+}
+
+/** `make run-workers`: kline and persist actors, against NATS and InfluxDB as configured. */
+export async function runWorkers(setting: Setting): Promise<void> {
+  const { actors } = setting.config;
+  const persist = actors.includes("persist") ? await openPersist(setting) : undefined;
+  const kline = actors.includes("kline") ? await openKline(setting) : undefined;
+  const roles = { kline, persist };
+  const view = new StatusView(roles);
+  try {
+    await runRoles(roles, setting.log, setting.signal);
+  } finally {
+    view.end();
+  }
+}
+
+/** `make servers`: the private servers alone. */
+export async function runServers({ signal }: Setting): Promise<void> {
+  const nats = await startNatsServer({ port: NATS_PORT });
+  const influxd = await startInfluxd({ port: INFLUX_PORT }).catch(async (error: unknown) => {
+    await nats.stop();
+    throw error;
+  });
+  process.stdout.write(`export NATS_URL=${nats.url} INFLUX_URL=${influxd.url}\n`);
+  try {
+    await new Promise<void>((resolve) => {
+      if (signal.aborted) resolve();
+      else signal.addEventListener("abort", () => resolve(), { once: true });
+    });
+  } finally {
+    await influxd.stop();
+    await nats.stop();
+  }
+}

@@ -1,0 +1,82 @@
+import { LagHistogram } from "../observe/lag_histogram.ts";
+import type { Tally } from "../observe/tally.ts";
+import type { Roles } from "./stages.ts";
+
+/** What a process did so far. */
+export interface Status {
+  /** Trades that ingest accepted. */
+  readonly ticks: number;
+  /** Ticks that became part of candles. */
+  readonly inCandles: number;
+  readonly duplicates: number;
+  readonly rejected: number;
+  /** Trades that the venue numbered and that did not come. */
+  readonly missing: number;
+  /** Ticks and batches that the pipeline itself lost, all causes. */
+  readonly lost: number;
+  readonly lostByCause: Readonly<Record<string, number>>;
+  readonly candlesClosed: number;
+  readonly candlesRevised: number;
+  readonly candlesStored: number;
+  readonly ticksStored: number;
+  /** Lines that wait for InfluxDB. */
+  readonly pending: number;
+}
+
+/** Adds up the accounts of all actors of a process. */
+export function statusOf({ ingest, kline, persist }: Roles): Status {
+  const accounts = ingest?.actors.map((actor) => actor.account()) ?? [];
+  const klines = kline?.actors ?? [];
+  const lostByCause: Record<string, number> = {};
+  const lose = (cause: string, count: number) => {
+    if (count > 0) lostByCause[cause] = (lostByCause[cause] ?? 0) + count;
+  };
+  for (const account of accounts) {
+    for (const [cause, count] of account.droppedTicks.entries()) lose(`tick_${cause}`, count);
+  }
+  for (const [cause, count] of ingest?.dropped.entries() ?? []) lose(`batch_${cause}`, count);
+  for (const actor of klines) {
+    lose("batch_missing", actor.status().lostBatches);
+    lose("message_bad", actor.badMessages.total);
+    lose("tick_skipped", actor.ticks.get("skipped"));
+    lose("tick_too_late", actor.ticks.get("too_late"));
+  }
+  lose("candle_poison", persist?.candleLane.lines.get("poison") ?? 0);
+  lose("tick_poison", persist?.tickLane.lines.get("poison") ?? 0);
+  const sum = <T>(items: readonly T[], value: (item: T) => number) =>
+    items.reduce((total, item) => total + value(item), 0);
+  return {
+    ticks: sum(accounts, ({ accepted }) => accepted),
+    inCandles: sum(klines, ({ ticks }) => ticks.get("accepted") + ticks.get("late")),
+    duplicates: sum(accounts, ({ duplicates }) => duplicates),
+    rejected: sum(accounts, ({ rejected }) => rejected.total),
+    missing: sum(accounts, ({ missing }) => missing),
+    lost: sum(Object.values(lostByCause), (count) => count),
+    lostByCause,
+    candlesClosed: sum(klines, (actor) => actor.status().candlesClosed),
+    candlesRevised: sum(klines, (actor) => actor.status().candlesRevised),
+    candlesStored: stored(persist?.candleLane.lines),
+    ticksStored: stored(persist?.tickLane.lines),
+    pending: (persist?.candleLane.pending ?? 0) + (persist?.tickLane.pending ?? 0),
+  };
+}
+
+function stored(lines: Tally | undefined): number {
+  return lines?.get("stored") ?? 0;
+}
+
+/** The lags of the last while, and of the whole run. */
+export class LagMeter {
+  readonly total = new LagHistogram();
+
+  /** The lags since the last call. */
+  take({ kline }: Roles): LagHistogram {
+    const latest = new LagHistogram();
+    for (const { lag } of kline?.actors ?? []) {
+      latest.merge(lag);
+      lag.reset();
+    }
+    this.total.merge(latest);
+    return latest;
+  }
+}
