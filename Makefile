@@ -1,0 +1,66 @@
+# Every command of tickline. `make` alone lists them.
+
+# Settings come from the environment; a file .env beside this one fills in what is not set there.
+tickline  = node $(if $(wildcard .env),--env-file=.env) --import tsx src/main.ts
+installed = node_modules/.package-lock.json
+tools     = .tools
+
+# Folder or files that `make test` runs.
+TESTS ?= test
+
+.DEFAULT_GOAL := help
+.PHONY: help install install-servers run run-ingest run-workers servers inspect record replay test check bench
+
+help: ## This list, and the environment variables
+	@echo "make <target>; settings are environment variables: MARKETS=binance:BTC-USDT DURATION=30s make run"
+	@echo
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-18s%s\n", $$1, $$2 }'
+	@echo
+	@if [ -f $(installed) ]; then node --import tsx src/main.ts help; \
+	else echo "Environment variables: see .env.example"; fi
+
+install: $(installed) install-servers ## Packages, and the two servers where the system has none
+
+install-servers: ## nats-server and influxd: unpacks Debian's packages into .tools/ unless both are on PATH
+	@sh deploy/fetch_servers.sh $(tools)
+
+run: $(installed) install-servers ## Everything, on private servers and the simulated market; Ctrl-C or DURATION ends it
+	@$(tickline) run
+
+run-ingest: $(installed) ## Ingest the MARKETS into NATS_URL
+	@$(tickline) run-ingest
+
+run-workers: $(installed) ## Make and store candles: NATS_URL to INFLUX_URL; ACTORS chooses
+	@$(tickline) run-workers
+
+servers: $(installed) install-servers ## Only a private nats-server and influxd
+	@$(tickline) servers
+
+inspect: $(installed) ## Streams, consumers, lag and losses
+	@$(tickline) inspect
+
+record: $(installed) ## Raw frames of the venues to FILE
+	@$(tickline) record
+
+replay: $(installed) ## FILE back through a local exchange at SPEED times real time
+	@$(tickline) replay
+
+# Two files at a time: each may have servers of its own.
+test: $(installed) install-servers ## All tests, or those below TESTS
+	@node --import tsx --test --test-concurrency=2 --test-timeout=300000 $(TEST_FLAGS) \
+		$$(find $(TESTS) -name '*_test.ts' | LC_ALL=C sort)
+
+check: $(installed) ## Format, lint, import order and types
+	@node_modules/.bin/biome check --error-on-warnings
+	@node_modules/.bin/tsc --noEmit
+
+bench: $(installed) install-servers ## Benchmarks
+	@find test/bench -name '*_bench.ts' 2>/dev/null | LC_ALL=C sort | while read -r file; do \
+		echo "$$file"; node --import tsx "$$file" || exit 1; done
+
+# npm writes this file last, so it stands for a complete installation.
+$(installed): package.json package-lock.json
+	@node -e 'const [a, b] = process.versions.node.split("."); if (a < 20 || (a == 20 && b < 11)) { \
+		console.error("Cannot run on Node " + process.version + ": 20.11 or newer is needed"); process.exit(1) }'
+	@npm ci --ignore-scripts --no-audit --no-fund
+	@touch $@
