@@ -1,25 +1,32 @@
 import { readFileSync } from "node:fs";
+import { Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import {
   type Authenticator,
   type ConnectionOptions,
   connect,
+  createInbox,
   credsAuthenticator,
+  DebugEvents,
   Events,
-  type JetStreamClient,
   type JetStreamManager,
   type NatsConnection,
   nkeyAuthenticator,
 } from "nats";
 import type { Logger } from "../observe/log.ts";
 import { Tally } from "../observe/tally.ts";
+import { Waiters } from "./waiters.ts";
 
 const CONNECT_RETRY_MS = 250;
 const RECONNECT_WAIT_MS = 150;
 const RECONNECT_JITTER_MS = 100;
+/** A server that leaves two pings without an answer is gone: noticed within 6 s. */
 const PING_INTERVAL_MS = 2_000;
+const MAX_PINGS_OUT = 2;
 const REQUEST_TIMEOUT_MS = 2_000;
 const CLOSE_DEADLINE_MS = 2_000;
+/** The same error may come with every message; it is logged at most this often. */
+const REPEATED_ERROR_MS = 10_000;
 
 export interface BusOptions {
   readonly servers: readonly string[];
@@ -30,36 +37,56 @@ export interface BusOptions {
   readonly nkeySeedFile?: string | undefined;
   readonly credsFile?: string | undefined;
   readonly caFile?: string | undefined;
+  /**
+   * Begins all inboxes of this connection: the only subjects that a user with least permissions subscribes to.
+   * @default "_INBOX"
+   */
+  readonly inboxPrefix?: string | undefined;
   readonly log: Logger;
   readonly signal: AbortSignal;
+}
+
+/** Told when the connection is lost, with all that was under way on it, and when there is one again. */
+export interface ConnectionListener {
+  onLost?(): void;
+  onRestored?(): void;
 }
 
 /** A connection to NATS that never gives up. */
 export class Bus {
   readonly connection: NatsConnection;
   readonly streams: JetStreamManager;
-  readonly jetStream: JetStreamClient;
   readonly log: Logger;
-  /** Disconnects, reconnects and errors, by kind. */
+  /** Disconnects, reconnects, replaced connections and errors, by kind. */
   readonly events = new Tally();
+  readonly #inboxPrefix: string | undefined;
+  readonly #listeners = new Set<ConnectionListener>();
+  readonly #waiters = new Waiters();
   #connected = true;
+  #lastError = "";
+  #lastErrorMs = 0;
 
-  private constructor(connection: NatsConnection, streams: JetStreamManager, log: Logger) {
+  private constructor(connection: NatsConnection, streams: JetStreamManager, options: BusOptions) {
     this.connection = connection;
     this.streams = streams;
-    this.jetStream = connection.jetstream();
-    this.log = log;
+    this.log = options.log;
+    this.#inboxPrefix = options.inboxPrefix;
     void this.#watch();
   }
 
-  /** Connects, however long the server takes to come up; fails only when the signal is aborted. */
+  /**
+   * Connects, however long the server takes to come up; fails only when the signal is aborted.
+   *
+   * @throws {Error} if a file of credentials cannot be read
+   */
   static async open(options: BusOptions): Promise<Bus> {
+    const natsOptions = connectionOptions(options);
     for (let attempt = 0; ; attempt++) {
       options.signal.throwIfAborted();
       try {
-        const connection = await connect(connectionOptions(options));
+        const connection = await connect(natsOptions);
         const streams = await connection.jetstreamManager({ checkAPI: false, timeout: REQUEST_TIMEOUT_MS });
-        return new Bus(connection, streams, options.log);
+        return new Bus(connection, streams, options);
       } catch (error) {
         if (attempt % 20 === 0)
           options.log.warn({ err: error, servers: options.servers }, "cannot reach NATS");
@@ -68,14 +95,32 @@ export class Bus {
     }
   }
 
+  /** Whether a message may be sent. A dead server may take some seconds to be noticed. */
   get connected(): boolean {
-    return this.#connected;
+    return this.#connected && !this.connection.isClosed() && !this.connection.isDraining();
   }
 
-  /** Drops the connection and makes a new one: for a server that takes messages and answers none. */
-  async replaceConnection(): Promise<void> {
+  /** Resolves when there is a connection, or the signal is aborted. */
+  untilConnected(signal: AbortSignal): Promise<void> {
+    return this.#waiters.until(() => this.connected, signal);
+  }
+
+  /** Adds a listener; returns what removes it. */
+  listen(listener: ConnectionListener): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /** A subject for answers that nobody else uses. */
+  createInbox(): string {
+    return createInbox(this.#inboxPrefix);
+  }
+
+  /** Drops the connection, for a server that takes messages and answers none; a new one is made at once. */
+  replaceConnection(): void {
+    if (!this.connected) return;
     this.events.add("replaced");
-    await this.connection.reconnect();
+    dropSocket(this.connection);
   }
 
   /** Sends what is buffered and closes; gives up after 2 s. */
@@ -87,19 +132,64 @@ export class Bus {
       delay(CLOSE_DEADLINE_MS, undefined, { signal: deadline.signal }).catch(() => undefined),
     ]);
     deadline.abort();
-    if (!this.connection.isClosed()) await this.connection.close();
+    if (!this.connection.isClosed()) {
+      dropSocket(this.connection);
+      await this.connection.close();
+    }
   }
 
   async #watch(): Promise<void> {
     for await (const { type, data } of this.connection.status()) {
-      if (type === Events.Disconnect) this.#connected = false;
-      else if (type === Events.Reconnect) this.#connected = true;
-      else if (type !== Events.Error) continue;
-      this.events.add(type);
-      this.log.warn({ event: type, server: String(data) }, "NATS connection changed");
+      if (type === Events.Disconnect) this.#onLost();
+      else if (type === Events.Reconnect) this.#onRestored();
+      else if (type === Events.Error) this.#onError(String(data));
+      else if (type === DebugEvents.StaleConnection) this.#onStale();
     }
     this.#connected = false;
   }
+
+  #onLost(): void {
+    if (!this.#connected) return;
+    this.#connected = false;
+    this.events.add("disconnect");
+    this.log.warn("NATS connection lost");
+    for (const listener of this.#listeners) listener.onLost?.();
+  }
+
+  #onRestored(): void {
+    this.#connected = true;
+    this.events.add("reconnect");
+    this.log.info({ server: this.connection.getServer() }, "NATS connection restored");
+    for (const listener of this.#listeners) listener.onRestored?.();
+    this.#waiters.wake();
+  }
+
+  #onStale(): void {
+    this.events.add("stale");
+    this.log.warn({ server: this.connection.getServer() }, "NATS answers no pings, replacing the connection");
+    dropSocket(this.connection);
+  }
+
+  /** Refused permissions come here: the server tells nobody else about them. */
+  #onError(text: string): void {
+    this.events.add("error");
+    const nowMs = performance.now();
+    if (text === this.#lastError && nowMs - this.#lastErrorMs < REPEATED_ERROR_MS) return;
+    this.#lastError = text;
+    this.#lastErrorMs = nowMs;
+    this.log.error({ error: text }, "NATS reports an error");
+  }
+}
+
+/**
+ * Ends the connection's socket. The client itself first waits until everything that it wrote is on its way, which a
+ * server that went silent never lets happen (nats 2.29, `node_transport`), and it has no public way to the socket.
+ */
+function dropSocket(connection: NatsConnection): void {
+  const { protocol } = connection as { protocol?: { transport?: { socket?: unknown } } };
+  const socket = protocol?.transport?.socket;
+  if (socket instanceof Socket) socket.destroy();
+  else void connection.reconnect().catch(() => undefined);
 }
 
 function connectionOptions(options: BusOptions): ConnectionOptions {
@@ -110,9 +200,12 @@ function connectionOptions(options: BusOptions): ConnectionOptions {
     reconnectTimeWait: RECONNECT_WAIT_MS,
     reconnectJitter: RECONNECT_JITTER_MS,
     pingInterval: PING_INTERVAL_MS,
-    maxPingOut: 2,
+    maxPingOut: MAX_PINGS_OUT,
     timeout: REQUEST_TIMEOUT_MS,
     noAsyncTraces: true,
+    // Credentials that are renewed on the server's side must not end the process's only connection.
+    ignoreAuthErrorAbort: true,
+    ...(options.inboxPrefix === undefined ? {} : { inboxPrefix: options.inboxPrefix }),
     ...(options.user === undefined ? {} : { user: options.user }),
     ...(options.password === undefined ? {} : { pass: options.password }),
     ...(options.caFile === undefined ? {} : { tls: { caFile: options.caFile } }),

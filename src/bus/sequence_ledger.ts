@@ -1,4 +1,4 @@
-/** Most publisher lives that are remembered at a time; the oldest is forgotten first. */
+/** Most publisher lives that are remembered at a time; the one that was silent for longest is forgotten first. */
 const MAX_EPOCHS = 64;
 
 /** What the number of a message says about those before it. */
@@ -20,6 +20,7 @@ const DUPLICATE: SequenceNews = { kind: "duplicate" };
  * nothing was lost: what never reached the stream has no number there.
  */
 export class SequenceLedger {
+  /** By epoch; the one that was heard last is last. */
   readonly #lastSeq = new Map<number, number>();
 
   /** Takes note of a message. */
@@ -32,7 +33,11 @@ export class SequenceLedger {
       this.#lastSeq.set(epoch, seq);
       return { kind: "epoch", missed };
     }
-    if (seq <= last) return DUPLICATE;
+    this.#lastSeq.delete(epoch);
+    if (seq <= last) {
+      this.#lastSeq.set(epoch, last);
+      return DUPLICATE;
+    }
     this.#lastSeq.set(epoch, seq);
     return seq === last + 1 ? NEXT : { kind: "gap", missed: seq - last - 1 };
   }

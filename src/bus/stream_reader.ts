@@ -1,20 +1,19 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { AckPolicy, ConsumerEvents, type ConsumerMessages, DeliverPolicy, nuid } from "nats";
+import { AckPolicy, DeliverPolicy, NatsError, nuid } from "nats";
 import type { Tally } from "../observe/tally.ts";
 import type { Bus } from "./connection.ts";
+import { PullError, PullQueue } from "./pull_queue.ts";
 import type { StreamName, Streams } from "./streams.ts";
 
 const NS_PER_MS = 1_000_000;
-const MAX_MESSAGES = 32;
-const EXPIRES_MS = 5_000;
-const IDLE_HEARTBEAT_MS = 500;
 const MIN_RETRY_MS = 100;
 const MAX_RETRY_MS = 1_000;
+const STREAM_NOT_FOUND = 10059;
 
 /** A message of a stream. */
 export interface BusMessage {
   readonly subject: string;
-  /** A view into a buffer that the client reuses: decode it before the next message is read. */
+  /** A view into what came from the socket: copy what is kept, or all that came with it is kept too. */
   readonly data: Uint8Array;
 }
 
@@ -41,43 +40,41 @@ export async function* readStream(
   streams: Streams,
   options: ReadOptions,
 ): AsyncGenerator<BusMessage> {
-  const { signal, restarts } = options;
+  const { signal, restarts, stream } = options;
   let retryMs = MIN_RETRY_MS;
   while (!signal.aborted) {
-    const name = `${options.name}-${nuid.next().slice(-8)}`;
-    let messages: ConsumerMessages | undefined;
-    const stop = () => void messages?.close();
+    await bus.untilConnected(signal);
+    // A name of its own in every life: one that comes late from a life before takes nothing away.
+    const consumer = `${options.name}-${nuid.next().slice(-8)}`;
+    let queue: PullQueue | undefined;
+    let orphaned = false;
     try {
-      messages = await openConsumer(bus, name, options);
-      signal.addEventListener("abort", stop);
-      if (signal.aborted) return;
-      void watchHeartbeats(messages);
-      for await (const message of messages) {
-        retryMs = MIN_RETRY_MS;
-        yield message;
-        if (signal.aborted) return;
+      await addConsumer(bus, consumer, options);
+      queue = new PullQueue(bus, stream, consumer);
+      while (!signal.aborted) {
+        const message = queue.take();
+        if (message !== undefined) yield message;
+        else await queue.filled(signal);
       }
-      if (!signal.aborted) restarts.add("ended");
     } catch (error) {
+      orphaned = true;
       if (signal.aborted) return;
-      restarts.add("failed");
-      bus.log.info({ err: error, stream: options.stream, consumer: name }, "reader starts anew");
+      restarts.add(causeOf(error));
+      bus.log.info({ err: error, stream, consumer }, "reader starts anew");
     } finally {
-      signal.removeEventListener("abort", stop);
-      await messages?.close();
-      if (bus.connected) await bus.streams.consumers.delete(options.stream, name).catch(() => false);
+      queue?.close();
+      if (!orphaned && bus.connected) await bus.streams.consumers.delete(stream, consumer).catch(() => false);
     }
+    if (signal.aborted) return;
+    if (queue?.heard) retryMs = MIN_RETRY_MS;
     await delay(retryMs, undefined, { signal }).catch(() => undefined);
     retryMs = Math.min(2 * retryMs, MAX_RETRY_MS);
-    if (!signal.aborted && bus.connected) {
-      await streams.ensure(options.stream).catch((error: unknown) => {
-        bus.log.warn({ err: error, stream: options.stream }, "cannot create stream");
-      });
-    }
+    await bus.untilConnected(signal);
+    if (!signal.aborted) await streams.repair(stream);
   }
 }
 
-async function openConsumer(bus: Bus, name: string, options: ReadOptions): Promise<ConsumerMessages> {
+async function addConsumer(bus: Bus, name: string, options: ReadOptions): Promise<void> {
   await bus.streams.consumers.add(options.stream, {
     name,
     ack_policy: AckPolicy.None,
@@ -87,18 +84,10 @@ async function openConsumer(bus: Bus, name: string, options: ReadOptions): Promi
     mem_storage: true,
     num_replicas: 1,
   });
-  const consumer = await bus.jetStream.consumers.get(options.stream, name);
-  return consumer.consume({
-    max_messages: MAX_MESSAGES,
-    expires: EXPIRES_MS,
-    idle_heartbeat: IDLE_HEARTBEAT_MS,
-    abort_on_missing_resource: true,
-  });
 }
 
-/** A consumer whose heartbeats fail to come is dead; ending it makes the reader start anew. */
-async function watchHeartbeats(messages: ConsumerMessages): Promise<void> {
-  for await (const { type } of await messages.status()) {
-    if (type === ConsumerEvents.HeartbeatsMissed) await messages.close();
-  }
+function causeOf(error: unknown): string {
+  if (error instanceof PullError) return error.reason;
+  const isStreamMissing = error instanceof NatsError && error.api_error?.err_code === STREAM_NOT_FOUND;
+  return isStreamMissing ? "no_stream" : "no_consumer";
 }

@@ -5,10 +5,13 @@ const NS_PER_MS = 1_000_000;
 const MAX_MESSAGE_BYTES = 1024 * 1024;
 const LIVE_MAX_AGE_MS = 3_600_000;
 const LIVE_MAX_BYTES = 64 * 1024 * 1024;
-/** JetStream API errors: the name is taken with another configuration; the server has not that much memory. */
+/** JetStream API errors: the name is taken with another configuration; the server or account has not that much. */
 const NAME_IN_USE = 10058;
 const TOO_LITTLE_MEMORY = 10028;
 const TOO_LITTLE_STORAGE = 10047;
+const TOO_LITTLE_FOR_ACCOUNT = 10002;
+/** After a failure the server is not asked again for this long. */
+const REPAIR_INTERVAL_MS = 250;
 
 export type StreamName = "TICKS" | "CANDLES" | "LIVE";
 
@@ -28,9 +31,18 @@ export class Streams {
   readonly #bus: Bus;
   readonly #configs: Readonly<Record<StreamName, Partial<StreamConfig>>>;
   readonly #running = new Map<StreamName, Promise<void>>();
+  readonly #failures = new Map<StreamName, { readonly atMs: number; readonly message: string }>();
+  /** Those that were asked for: they are looked after for as long as the connection lives. */
+  readonly #wanted = new Set<StreamName>();
 
   constructor(bus: Bus, options: StreamsOptions) {
     this.#bus = bus;
+    // A memory stream and its configuration are gone when its server has restarted (nats-server issue 6207).
+    bus.listen({
+      onRestored: () => {
+        for (const name of this.#wanted) void this.repair(name);
+      },
+    });
     this.#configs = {
       TICKS: {
         ...common("TICKS", "ticks.>"),
@@ -59,6 +71,7 @@ export class Streams {
    * @throws {Error} if the server refuses; the message says what to change
    */
   ensure(name: StreamName): Promise<void> {
+    this.#wanted.add(name);
     let running = this.#running.get(name);
     if (running === undefined) {
       running = this.#ensure(name).finally(() => this.#running.delete(name));
@@ -67,25 +80,52 @@ export class Streams {
     return running;
   }
 
-  async #ensure(name: StreamName): Promise<void> {
-    const config = this.#configs[name];
+  /**
+   * As {@link ensure}, for those who find a stream missing and will ask again: it never throws, logs a failure once,
+   * and asks the server at most four times a second.
+   *
+   * @returns whether the stream is there
+   */
+  async repair(name: StreamName): Promise<boolean> {
+    const failure = this.#failures.get(name);
+    if (failure !== undefined && performance.now() - failure.atMs < REPAIR_INTERVAL_MS) return false;
     try {
-      await this.#bus.streams.streams.add(config);
+      await this.ensure(name);
+      this.#failures.delete(name);
+      return true;
     } catch (error) {
-      if (codeOf(error) === NAME_IN_USE) {
-        await this.#bus.streams.streams.update(name, config);
-        return;
+      const message = String(error);
+      if (this.#failures.get(name)?.message !== message) {
+        this.#bus.log.warn({ err: error, stream: name }, "stream is missing");
       }
-      if (codeOf(error) === TOO_LITTLE_MEMORY || codeOf(error) === TOO_LITTLE_STORAGE) {
-        throw new Error(
-          `Cannot create stream "${name}" of ${config.max_bytes} bytes: the server has less left; ` +
-            `lower ${name === "CANDLES" ? "CANDLE_MAX_BYTES" : "TICK_MAX_BYTES"} or raise the server's limits`,
-          { cause: error },
-        );
-      }
-      throw error;
+      this.#failures.set(name, { atMs: performance.now(), message });
+      return false;
     }
   }
+
+  async #ensure(name: StreamName): Promise<void> {
+    const config = this.#configs[name];
+    const { streams } = this.#bus.streams;
+    try {
+      await streams.add(config).catch((error: unknown) => {
+        if (codeOf(error) !== NAME_IN_USE) throw error;
+        return streams.update(name, config);
+      });
+    } catch (error) {
+      throw new Error(`Cannot set up stream "${name}": ${reasonOf(error, name, config)}`, { cause: error });
+    }
+  }
+}
+
+function reasonOf(error: unknown, name: StreamName, config: Partial<StreamConfig>): string {
+  const code = codeOf(error);
+  if (code !== TOO_LITTLE_MEMORY && code !== TOO_LITTLE_STORAGE && code !== TOO_LITTLE_FOR_ACCOUNT) {
+    return error instanceof Error ? error.message : String(error);
+  }
+  return (
+    `the server has less than its ${config.max_bytes} bytes left; ` +
+    `lower ${name === "CANDLES" ? "CANDLE_MAX_BYTES" : "TICK_MAX_BYTES"} or raise the server's limits`
+  );
 }
 
 function common(name: StreamName, subject: string): Partial<StreamConfig> {

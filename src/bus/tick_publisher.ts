@@ -2,6 +2,7 @@ import type { Tally } from "../observe/tally.ts";
 import { AckedPublisher, type FailureCause } from "./acked_publisher.ts";
 import type { Bus } from "./connection.ts";
 import type { Streams } from "./streams.ts";
+import { Waiters } from "./waiters.ts";
 
 /** Most batches under way; a second's worth at the highest rate that one process reaches. */
 const MAX_OUTSTANDING = 2_000;
@@ -16,8 +17,8 @@ export class TickPublisher {
   readonly #streams: Streams;
   readonly #publisher: AckedPublisher;
   readonly #dropped: Tally;
+  readonly #waiters = new Waiters();
   #stored = 0;
-  #wake: (() => void) | undefined;
 
   /** @param dropped counts the batches that were lost, by cause */
   constructor(bus: Bus, streams: Streams, dropped: Tally) {
@@ -25,7 +26,10 @@ export class TickPublisher {
     this.#streams = streams;
     this.#dropped = dropped;
     this.#publisher = new AckedPublisher(bus, {
-      onStored: () => this.#settle(),
+      onStored: () => {
+        this.#stored++;
+        this.#waiters.wake();
+      },
       onFailed: (_token, cause) => this.#onFailed(cause),
     });
   }
@@ -35,6 +39,11 @@ export class TickPublisher {
     return this.#stored;
   }
 
+  /** Batches whose outcome is not known yet. */
+  get outstanding(): number {
+    return this.#publisher.outstanding;
+  }
+
   /** Whether the broker lags so far behind that the sender had better wait. */
   get congested(): boolean {
     return this.#bus.connected && this.#publisher.outstanding >= CONGESTED_OUTSTANDING;
@@ -42,12 +51,9 @@ export class TickPublisher {
 
   /** Sends a batch, unless there is no room or no connection; then it is counted as dropped. */
   tryPublish(subject: string, data: Uint8Array): boolean {
-    if (!this.#bus.connected) {
-      this.#dropped.add("disconnected");
-      return false;
-    }
-    if (this.#publisher.outstanding >= MAX_OUTSTANDING) {
-      this.#dropped.add("window_full");
+    const obstacle = this.#obstacle(data.length);
+    if (obstacle !== undefined) {
+      this.#dropped.add(obstacle);
       return false;
     }
     this.#publisher.publish(subject, data);
@@ -55,45 +61,29 @@ export class TickPublisher {
   }
 
   /** Resolves when the publisher is not congested any more, or the signal is aborted. */
-  async waitForRoom(signal: AbortSignal): Promise<void> {
-    const onAbort = () => this.#wake?.();
-    signal.addEventListener("abort", onAbort);
-    while (this.congested && !signal.aborted) {
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-    }
-    signal.removeEventListener("abort", onAbort);
+  waitForRoom(signal: AbortSignal): Promise<void> {
+    return this.#waiters.until(() => !this.congested, signal);
   }
 
   /** Waits until every batch is settled, or the signal is aborted. */
-  async settled(signal: AbortSignal): Promise<void> {
-    const onAbort = () => this.#wake?.();
-    signal.addEventListener("abort", onAbort);
-    while (this.#publisher.outstanding > 0 && !signal.aborted) {
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-    }
-    signal.removeEventListener("abort", onAbort);
+  settled(signal: AbortSignal): Promise<void> {
+    return this.#waiters.until(() => this.#publisher.outstanding === 0, signal);
   }
 
   close(): void {
     this.#publisher.close();
   }
 
-  #settle(): void {
-    this.#stored++;
-    this.#wake?.();
+  #obstacle(sizeBytes: number): string | undefined {
+    if (!this.#bus.connected) return "disconnected";
+    if (this.#publisher.outstanding >= MAX_OUTSTANDING) return "window_full";
+    const maxBytes = this.#bus.connection.info?.max_payload;
+    return maxBytes !== undefined && sizeBytes > maxBytes ? "too_large" : undefined;
   }
 
   #onFailed(cause: FailureCause): void {
     this.#dropped.add(cause);
-    if (cause === "no_stream") {
-      this.#streams.ensure("TICKS").catch((error: unknown) => {
-        this.#bus.log.warn({ err: error }, "cannot create the tick stream");
-      });
-    }
-    this.#wake?.();
+    if (cause === "no_stream") void this.#streams.repair("TICKS");
+    this.#waiters.wake();
   }
 }
