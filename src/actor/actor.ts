@@ -32,6 +32,12 @@ export interface Actor {
   run(context: ActorContext): Promise<void>;
 }
 
+/**
+ * How an actor is: `waiting` for the one before it, `starting`, `ready`, `failed` and about to start afresh,
+ * `escalated` because that would not help, or `stopped`.
+ */
+export type ActorState = "waiting" | "starting" | "ready" | "failed" | "escalated" | "stopped";
+
 /** A failure that a restart cannot cure; it ends the process with exit code 1. */
 export class FatalError extends Error {
   override readonly name: string = "FatalError";

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "../observe/log.ts";
 import type { Tally } from "../observe/tally.ts";
-import { type Actor, FatalError } from "./actor.ts";
+import { type Actor, type ActorState, FatalError } from "./actor.ts";
 import type { Backoff } from "./backoff.ts";
 
 /** An actor is looked at this often within its `stallMs`; it has stalled when no look found a beat. */
@@ -18,6 +18,8 @@ export interface SupervisionRules {
   readonly now: () => number;
   readonly log: Logger;
   readonly events: Tally;
+  /** By the actor's name. */
+  readonly states: Map<string, ActorState>;
   /** Called once when a restart cannot help. */
   readonly escalate: (cause: unknown) => void;
 }
@@ -54,6 +56,7 @@ export class SupervisedActor {
     this.#stopping.abort();
     this.#interrupt?.("stopped");
     await this.#lives;
+    if (this.#rules.states.get(this.#actor.name) !== "escalated") this.#become("stopped");
   }
 
   async #live(): Promise<void> {
@@ -64,6 +67,7 @@ export class SupervisedActor {
       if (signal.aborted) return this.#reportStop(end);
       const error = errorOf(end);
       events.add(end.how);
+      this.#become("failed");
       if (this.#escalates(error)) return;
       const waitMs = Math.round(backoff.nextMs());
       log.error({ actor: this.#actor.name, err: error, waitMs }, "actor failed, restarting");
@@ -74,6 +78,7 @@ export class SupervisedActor {
   async #liveOnce(): Promise<LifeEnd> {
     const { backoff, stableMs, stopDeadlineMs, now } = this.#rules;
     const life = new AbortController();
+    this.#become("starting");
     let looksWithoutBeat = 0;
     let readyAtMs = Number.POSITIVE_INFINITY;
     const interrupted = new Promise<"stopped" | "stalled">((resolve) => {
@@ -83,7 +88,9 @@ export class SupervisedActor {
       signal: life.signal,
       ready: () => {
         readyAtMs = Math.min(readyAtMs, now());
-        if (!life.signal.aborted) this.#markReady();
+        if (life.signal.aborted) return;
+        this.#become("ready");
+        this.#markReady();
       },
       beat: () => {
         looksWithoutBeat = 0;
@@ -123,6 +130,7 @@ export class SupervisedActor {
     const tooOften = this.#failuresMs.length > maxFailures && now() - this.#failuresMs[0]! <= failureWindowMs;
     if (!isFatal(error) && !tooOften) return false;
     events.add("escalated");
+    this.#become("escalated");
     const { name } = this.#actor;
     escalate(
       isFatal(error)
@@ -133,6 +141,10 @@ export class SupervisedActor {
           ),
     );
     return true;
+  }
+
+  #become(state: ActorState): void {
+    this.#rules.states.set(this.#actor.name, state);
   }
 
   #reportStop(end: LifeEnd): void {

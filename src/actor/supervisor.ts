@@ -1,6 +1,6 @@
 import type { Logger } from "../observe/log.ts";
 import { Tally } from "../observe/tally.ts";
-import type { Actor } from "./actor.ts";
+import type { Actor, ActorState } from "./actor.ts";
 import { Backoff } from "./backoff.ts";
 import { SupervisedActor } from "./supervised_actor.ts";
 
@@ -10,6 +10,8 @@ export interface SuperviseOptions {
   readonly log: Logger;
   /** Counts `failed`, `returned`, `stalled` and `abandoned` lives, and `escalated`. @default a tally of its own */
   readonly events?: Tally;
+  /** Says at any time how each actor is, by its name. @default a map of its own */
+  readonly states?: Map<string, ActorState>;
   /**
    * Whether each actor starts when the one before is ready, and stops when all after it have ended; otherwise all
    * start and stop at once. @default true
@@ -61,6 +63,7 @@ export async function supervise(actors: readonly Actor[], options: SuperviseOpti
     else stop.addEventListener("abort", () => resolve(), { once: true });
   });
   const running: SupervisedActor[] = [];
+  for (const { name } of actors) rules.states.set(name, "waiting");
   for (const actor of actors) {
     if (stop.aborted) break;
     log.debug({ actor: actor.name }, "actor starts");
@@ -80,6 +83,6 @@ export async function supervise(actors: readonly Actor[], options: SuperviseOpti
 
 function rulesOf(options: SuperviseOptions) {
   const { stableMs = 10_000, maxFailures = 10, failureWindowMs = 60_000, stopDeadlineMs = 5_000 } = options;
-  const { now = () => performance.now(), log, events = new Tally() } = options;
-  return { stableMs, maxFailures, failureWindowMs, stopDeadlineMs, now, log, events };
+  const { now = () => performance.now(), log, events = new Tally(), states = new Map() } = options;
+  return { stableMs, maxFailures, failureWindowMs, stopDeadlineMs, now, log, events, states };
 }

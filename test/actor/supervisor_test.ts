@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { getEventListeners } from "node:events";
 import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
-import { type Actor, type ActorContext, FatalError } from "../../src/actor/actor.ts";
+import { type Actor, type ActorContext, type ActorState, FatalError } from "../../src/actor/actor.ts";
 import { type SuperviseOptions, supervise } from "../../src/actor/supervisor.ts";
 import { createLog } from "../../src/observe/log.ts";
 import { Tally } from "../../src/observe/tally.ts";
@@ -314,6 +314,62 @@ test("supervise() piles up no listeners over restarts", LIMIT, async () => {
   assert.equal(getEventListeners(controller.signal, "abort").length, before);
   stop();
   await done;
+});
+
+test("supervise() says how each actor is at any time", LIMIT, async () => {
+  const states = new Map<string, ActorState>();
+  const seen: string[] = [];
+  const note = () => seen.push([...states.values()].join(" "));
+  let lives = 0;
+  const { stop, done } = start(
+    () => [
+      actor("shaky", async ({ signal, ready }) => {
+        note();
+        if (++lives === 1) throw new Error("shaken");
+        ready();
+        note();
+        await aborted(signal);
+      }),
+      actor("steady", async ({ signal, ready }) => {
+        note();
+        ready();
+        note();
+        await aborted(signal);
+      }),
+    ],
+    { states },
+    note,
+  );
+  await until(() => seen.length === 6);
+  stop();
+  await done;
+  note();
+  assert.deepEqual(seen, [
+    "starting waiting",
+    "failed waiting",
+    "starting waiting",
+    "ready waiting",
+    "ready starting",
+    "ready ready",
+    "stopped stopped",
+  ]);
+});
+
+test("supervise() leaves it to be seen which actor escalated", LIMIT, async () => {
+  const states = new Map<string, ActorState>();
+  const { done } = start(
+    () => [
+      actor("steady", async ({ signal, ready }) => {
+        ready();
+        await aborted(signal);
+      }),
+      actor("hopeless", () => Promise.reject(new FatalError("no such market"))),
+      actor("late", () => Promise.reject(new Error("never started"))),
+    ],
+    { states },
+  );
+  await assert.rejects(done, FatalError);
+  assert.deepEqual(Object.fromEntries(states), { steady: "stopped", hopeless: "escalated", late: "waiting" });
 });
 
 function actor(name: string, run: (context: ActorContext) => Promise<void>, stallMs?: number): Actor {
