@@ -59,6 +59,7 @@ export class InfluxLane {
   #wakeWorkers: (() => void)[] = [];
   #wakeCallers: (() => void)[] = [];
   #loggedMs = Number.NEGATIVE_INFINITY;
+  #obstacle: string | undefined;
 
   constructor(options: LaneOptions) {
     const { target, retentionPolicy, precision } = options;
@@ -76,6 +77,11 @@ export class InfluxLane {
   /** Lines that are not stored yet. */
   get pending(): number {
     return this.#waiting.length + this.#sending;
+  }
+
+  /** Why InfluxDB did not take the latest request; absent if it did. */
+  get obstacle(): string | undefined {
+    return this.#obstacle;
   }
 
   /** Takes a line. The caller respects {@link room}. */
@@ -158,6 +164,7 @@ export class InfluxLane {
     let retryMs = MIN_RETRY_MS;
     while (lines.length > 0 && !this.#stop.signal.aborted) {
       const verdict = await this.#post(lines);
+      this.#obstacle = "cause" in verdict ? verdict.cause : undefined;
       switch (verdict.kind) {
         case "stored":
         case "beyond_retention":
