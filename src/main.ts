@@ -10,6 +10,8 @@ import type { Setting } from "./run/setting.ts";
 
 /** Exit code for a command or configuration that is wrong; 1 is for what goes wrong later. */
 const WRONG_USE = 2;
+/** By then a process has ended of itself; longer lives only what a library left open. */
+const EXIT_DEADLINE_MS = 1_000;
 
 const COMMANDS: Readonly<Record<string, (setting: Setting) => Promise<void>>> = {
   run: runAll,
@@ -56,3 +58,5 @@ async function main(command: string | undefined): Promise<number> {
 }
 
 process.exitCode = await main(process.argv[2]);
+// The NATS client forgets the socket of a connection attempt that was never answered (nats 2.29, `node_transport`).
+setTimeout(() => process.exit(), EXIT_DEADLINE_MS).unref();

@@ -32,7 +32,12 @@ export function venueUrls({ binanceWsUrl, simWsUrl }: Config, ownMarket?: Simula
 export async function openIngest(setting: Setting, urls: VenueUrls): Promise<IngestRole> {
   const { config, log } = setting;
   const { bus, streams } = await openBus(setting, "tickline-ingest");
-  await streams.ensure("TICKS");
+  try {
+    await streams.ensure("TICKS");
+  } catch (error) {
+    await bus.close();
+    throw error;
+  }
   const dropped = new Tally();
   const publisher = new TickPublisher(bus, streams, dropped);
   const venues = [...new Set(config.markets.map(({ venue }) => venue))];

@@ -1,12 +1,9 @@
 import { startInfluxd } from "../servers/influxd.ts";
 import { startNatsServer } from "../servers/nats_server.ts";
-import { openIngest, venueUrls } from "./ingest_role.ts";
-import { openKline } from "./kline_role.ts";
+import { venueUrls } from "./ingest_role.ts";
 import { startOwnMarket } from "./own_market.ts";
-import { openPersist } from "./persist_role.ts";
+import { playRoles } from "./play_roles.ts";
 import type { Setting } from "./setting.ts";
-import { runRoles } from "./stages.ts";
-import { StatusView } from "./status_view.ts";
 
 const NATS_PORT = 4222;
 const INFLUX_PORT = 8086;
@@ -15,17 +12,7 @@ const INFLUX_PORT = 8086;
 export async function runIngest(setting: Setting): Promise<void> {
   const market = await startOwnMarket(setting.config);
   try {
-    const urls = {
-      ...venueUrls(setting.config),
-      ...(market === undefined ? {} : { sim: market.server.url }),
-    };
-    const ingest = await openIngest(setting, urls);
-    const view = new StatusView({ ingest });
-    try {
-      await runRoles({ ingest }, setting.log, setting.signal);
-    } finally {
-      view.end();
-    }
+    await playRoles(setting, { ingest: venueUrls(setting.config, market), kline: false, persist: false });
   } finally {
     await market?.stop();
   }
@@ -34,15 +21,7 @@ export async function runIngest(setting: Setting): Promise<void> {
 /** `make run-workers`: kline and persist actors, against NATS and InfluxDB as configured. */
 export async function runWorkers(setting: Setting): Promise<void> {
   const { actors } = setting.config;
-  const persist = actors.includes("persist") ? await openPersist(setting) : undefined;
-  const kline = actors.includes("kline") ? await openKline(setting) : undefined;
-  const roles = { kline, persist };
-  const view = new StatusView(roles);
-  try {
-    await runRoles(roles, setting.log, setting.signal);
-  } finally {
-    view.end();
-  }
+  await playRoles(setting, { kline: actors.includes("kline"), persist: actors.includes("persist") });
 }
 
 /** `make servers`: the private servers alone. */
