@@ -1,6 +1,7 @@
 import { FatalError } from "./actor/actor.ts";
-import { ConfigError, describeVariables, parseConfig } from "./config.ts";
+import { type Config, ConfigError, describeVariables, parseConfig } from "./config.ts";
 import { createLog } from "./observe/log.ts";
+import { CommandError } from "./run/command_error.ts";
 import { runInspect } from "./run/inspect.ts";
 import { runRecord } from "./run/record.ts";
 import { runReplay } from "./run/replay_file.ts";
@@ -36,14 +37,18 @@ async function main(command: string | undefined): Promise<number> {
     );
     return WRONG_USE;
   }
-  let config: ReturnType<typeof parseConfig>;
   try {
-    config = parseConfig(process.env);
+    const config = parseConfig(process.env);
+    return await runCommand(run, config);
   } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
+    if (!(error instanceof ConfigError || error instanceof CommandError)) throw error;
     process.stderr.write(`${error.message}\n`);
-    return WRONG_USE;
+    return error instanceof ConfigError ? WRONG_USE : 1;
   }
+}
+
+/** Runs one command until it is done, DURATION is over or a signal comes; the exit code. */
+async function runCommand(run: (setting: Setting) => Promise<void>, config: Config): Promise<number> {
   const stop = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => stop.abort());
   if (config.durationMs > 0) setTimeout(() => stop.abort(), config.durationMs).unref();
@@ -52,6 +57,7 @@ async function main(command: string | undefined): Promise<number> {
     await run({ config, log, signal: stop.signal });
     return 0;
   } catch (error) {
+    if (error instanceof ConfigError || error instanceof CommandError) throw error;
     log.fatal({ err: error }, error instanceof FatalError ? "stopped for good" : "failed");
     return 1;
   }

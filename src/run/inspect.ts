@@ -1,12 +1,15 @@
+import type { Bus } from "../bus/connection.ts";
 import { overviewServices, overviewStreams } from "../bus/overview.ts";
+import type { Config } from "../config.ts";
+import { createLog } from "../observe/log.ts";
+import { CommandError } from "./command_error.ts";
 import { openBus, type Setting } from "./setting.ts";
 
 const CONNECT_DEADLINE_MS = 5_000;
 
 /** `make inspect`: streams, consumers and the accounts of all actors, from any terminal. */
-export async function runInspect(setting: Setting): Promise<void> {
-  const signal = AbortSignal.any([setting.signal, AbortSignal.timeout(CONNECT_DEADLINE_MS)]);
-  const { bus } = await openBus({ ...setting, signal }, "tickline-inspect");
+export async function runInspect({ config, signal }: Setting): Promise<void> {
+  const bus = await openForInspection(config, signal);
   try {
     const streams = await overviewStreams(bus);
     print(
@@ -35,6 +38,26 @@ export async function runInspect(setting: Setting): Promise<void> {
     );
   } finally {
     await bus.close();
+  }
+}
+
+/** Connects within a few seconds or not at all: somebody sits and waits for it. */
+async function openForInspection(config: Config, signal: AbortSignal): Promise<Bus> {
+  // Not AbortSignal.any: a timeout that only it refers to may be collected before it fires (nodejs/node issue 57736).
+  const giveUp = new AbortController();
+  const abort = () => giveUp.abort();
+  const timer = setTimeout(abort, CONNECT_DEADLINE_MS);
+  signal.addEventListener("abort", abort, { once: true });
+  try {
+    const setting = { config, log: createLog("silent"), signal: giveUp.signal };
+    return (await openBus(setting, "tickline-inspect")).bus;
+  } catch (cause) {
+    if (!giveUp.signal.aborted) throw cause;
+    const servers = config.natsServers.join(",");
+    throw new CommandError(`Cannot inspect: no NATS server answers at ${servers} (NATS_URL)`, { cause });
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", abort);
   }
 }
 

@@ -3,7 +3,7 @@ import { pipeline } from "node:stream/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { createGzip, type Gzip } from "node:zlib";
 import { Backoff } from "../actor/backoff.ts";
-import type { Config } from "../config.ts";
+import { type Config, ConfigError } from "../config.ts";
 import { createBinanceExchange } from "../exchange/binance.ts";
 import { FeedSocket } from "../feed/feed_socket.ts";
 import type { Market } from "../market/market.ts";
@@ -21,7 +21,7 @@ const NS_PER_MS = 1_000_000n;
  */
 export async function runRecord({ config, log, signal }: Setting): Promise<void> {
   const { file } = config;
-  if (file === undefined) throw new Error("Cannot record: FILE is not set; allowed: the path of a new file");
+  if (file === undefined) throw new ConfigError(["FILE: is not set; allowed: the path of a new file"]);
   const market = await startOwnMarket(config);
   const urls = venueUrls(config, market);
   const out = createGzip();

@@ -1,0 +1,33 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { type AddressInfo, createServer, type Socket } from "node:net";
+import { type TestContext, test } from "node:test";
+import { freePort } from "../../src/servers/port.ts";
+import { Command } from "./command.ts";
+
+/** Longer than the command gives the server, with room for a loaded machine. */
+const DEADLINE_MS = 20_000;
+
+function inspect(t: TestContext, port: number): Command {
+  return new Command(t, "inspect", { NATS_URL: `nats://127.0.0.1:${port}` });
+}
+
+test("inspect says in one line that there is no server, or none that answers", async (t) => {
+  const sockets: Socket[] = [];
+  const silent = createServer((socket) => sockets.push(socket)).listen(0, "127.0.0.1");
+  await once(silent, "listening");
+  t.after(() => {
+    for (const socket of sockets) socket.destroy();
+    silent.close();
+  });
+  const ports = [await freePort(), (silent.address() as AddressInfo).port];
+  const commands = ports.map((port) => inspect(t, port));
+  for (const [index, command] of commands.entries()) {
+    assert.deepEqual(await command.ends(DEADLINE_MS), { code: 1, signal: null }, command.stderr);
+    assert.equal(
+      command.stderr,
+      `Cannot inspect: no NATS server answers at nats://127.0.0.1:${ports[index]} (NATS_URL)\n`,
+    );
+    assert.equal(command.stdout, "");
+  }
+});
