@@ -1,7 +1,11 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "../observe/log.ts";
 import { Tally } from "../observe/tally.ts";
-import { judgeAnswer, judgeFailure, quotedLines, type WriteVerdict } from "./write_verdict.ts";
+import { untilAborted } from "./until_aborted.ts";
+import { type InfluxTarget, WriteEndpoint } from "./write_endpoint.ts";
+import { quotedLines } from "./write_verdict.ts";
+
+export type { InfluxTarget } from "./write_endpoint.ts";
 
 const MAX_BATCH_LINES = 5_000;
 /** Beyond influxd's own write timeout of 10 s: a request that we give up is not applied later behind our back. */
@@ -11,14 +15,8 @@ const MAX_RETRY_MS = 5_000;
 const REFUSED_RETRY_MS = 5_000;
 const LOG_INTERVAL_MS = 10_000;
 const MAX_LOGGED_CHARS = 300;
-
-/** How to reach InfluxDB. */
-export interface InfluxTarget {
-  readonly url: string;
-  readonly database: string;
-  readonly username?: string | undefined;
-  readonly password?: string | undefined;
-}
+/** Most bad lines that are logged per log interval; all of them are counted. */
+const MAX_LOGGED_LINES = 100;
 
 export interface LaneOptions {
   /** Log field and metrics label. */
@@ -32,8 +30,10 @@ export interface LaneOptions {
   readonly inFlight: number;
   /** Most lines that wait; beyond it {@link InfluxLane.room} makes the caller wait. */
   readonly maxLines: number;
-  /** Called when InfluxDB does not know the database or the retention policy any more. */
+  /** Called when InfluxDB does not know the database or the retention policy any more; it may fail. */
   readonly onMissing?: () => Promise<void>;
+  /** Longest time until a request is answered, ms. @default 15,000 */
+  readonly requestTimeoutMs?: number;
   readonly log: Logger;
 }
 
@@ -47,30 +47,30 @@ export class InfluxLane {
   /** Requests that had to be repeated, by cause. */
   readonly retries = new Tally();
   readonly #options: LaneOptions;
-  readonly #url: string;
-  readonly #headers: Record<string, string>;
+  readonly #endpoint: WriteEndpoint;
   readonly #stop = new AbortController();
   readonly #workers: Promise<void>[];
-  /** Lines that are not in a request yet, at most `maxLines` and one batch of the caller's. */
+  /** Lines that are not in a batch yet, at most `maxLines` and one batch of each caller's. */
   #waiting: string[] = [];
   #waitingSinceMs = 0;
+  /** Lines that were ever taken; the number of a line is how many were taken before it. */
+  #taken = 0;
+  /** Numbers of the first lines of the batches that are being written. */
+  readonly #batches = new Set<number>();
+  /** Lines in batches that are neither stored nor dropped yet. */
   #sending = 0;
-  #flushing = false;
+  /** Lines below this number do not wait for others. */
+  #urgentTo = 0;
   #wakeWorkers: (() => void)[] = [];
   #wakeCallers: (() => void)[] = [];
   #loggedMs = Number.NEGATIVE_INFINITY;
   #obstacle: string | undefined;
+  #loggedLines = 0;
+  #loggedLinesMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: LaneOptions) {
-    const { target, retentionPolicy, precision } = options;
     this.#options = options;
-    const query = new URLSearchParams({ db: target.database, rp: retentionPolicy, precision });
-    this.#url = `${target.url.replace(/\/$/, "")}/write?${query}`;
-    const credentials = `${target.username ?? ""}:${target.password ?? ""}`;
-    this.#headers =
-      target.username === undefined
-        ? {}
-        : { authorization: `Basic ${Buffer.from(credentials).toString("base64")}` };
+    this.#endpoint = new WriteEndpoint({ requestTimeoutMs: REQUEST_TIMEOUT_MS, ...options });
     this.#workers = Array.from({ length: options.inFlight }, () => this.#work());
   }
 
@@ -88,35 +88,49 @@ export class InfluxLane {
   append(line: string): void {
     if (this.#waiting.length === 0) this.#waitingSinceMs = performance.now();
     this.#waiting.push(line);
+    this.#taken++;
     if (this.#waiting.length === 1 || this.#waiting.length === MAX_BATCH_LINES) this.#wake(this.#wakeWorkers);
   }
 
-  /** Resolves when there is room for more lines, or the signal is aborted. */
+  /** Resolves when there is room for more lines, the signal is aborted, or the lane is closed. */
   async room(signal: AbortSignal): Promise<void> {
     await this.#until(() => this.#waiting.length < this.#options.maxLines, signal);
   }
 
-  /** Writes what waits now, and resolves when all of it is stored, or the signal is aborted. */
+  /**
+   * Writes what waits now, and resolves when all of it is stored, the signal is aborted, or the lane is closed. Lines
+   * that come later are not waited for.
+   */
   async flush(signal: AbortSignal): Promise<void> {
-    this.#flushing = true;
+    const end = this.#taken;
+    this.#urgentTo = end;
     this.#wake(this.#wakeWorkers);
-    await this.#until(() => this.pending === 0, signal);
-    this.#flushing = false;
+    await this.#until(() => this.#oldest >= end, signal);
   }
 
-  /** Stops without waiting; returns how many lines were not stored. */
+  /** Stops without waiting for answers; returns how many lines were not stored as far as is known. */
   async close(): Promise<number> {
-    const left = this.pending;
     this.#stop.abort();
     this.#wake(this.#wakeWorkers);
+    this.#wake(this.#wakeCallers);
     await Promise.all(this.#workers);
-    return left;
+    return this.pending;
+  }
+
+  /** Number of the first line that waits for a batch. */
+  get #nextLine(): number {
+    return this.#taken - this.#waiting.length;
+  }
+
+  /** Number of the oldest line that may not be settled yet. */
+  get #oldest(): number {
+    return Math.min(this.#nextLine, ...this.#batches);
   }
 
   async #until(condition: () => boolean, signal: AbortSignal): Promise<void> {
     const onAbort = () => this.#wake(this.#wakeCallers);
     signal.addEventListener("abort", onAbort);
-    while (!condition() && !signal.aborted) {
+    while (!condition() && !signal.aborted && !this.#stop.signal.aborted) {
       await new Promise<void>((resolve) => this.#wakeCallers.push(resolve));
     }
     signal.removeEventListener("abort", onAbort);
@@ -129,23 +143,31 @@ export class InfluxLane {
   async #work(): Promise<void> {
     const { signal } = this.#stop;
     while (!signal.aborted) {
-      const lines = await this.#nextBatch();
-      this.#sending += lines.length;
-      await this.#write(lines);
-      this.#sending -= lines.length;
+      const batch = await this.#nextBatch();
+      if (batch === undefined) return;
+      this.#wake(this.#wakeCallers);
+      await this.#write(batch.lines);
+      // What an aborted write left stays in the account: close() reports it.
+      if (!signal.aborted) this.#batches.delete(batch.first);
       this.#wake(this.#wakeCallers);
     }
   }
 
-  async #nextBatch(): Promise<string[]> {
+  async #nextBatch(): Promise<{ first: number; lines: string[] } | undefined> {
     while (!this.#stop.signal.aborted) {
       const ageMs = performance.now() - this.#waitingSinceMs;
       const count = this.#waiting.length;
-      const due = count >= MAX_BATCH_LINES || ageMs >= this.#options.flushMs || this.#flushing;
-      if (count > 0 && due) return this.#waiting.splice(0, MAX_BATCH_LINES);
+      const first = this.#nextLine;
+      const due = count >= MAX_BATCH_LINES || ageMs >= this.#options.flushMs || first < this.#urgentTo;
+      if (count > 0 && due) {
+        const lines = this.#waiting.splice(0, MAX_BATCH_LINES);
+        this.#batches.add(first);
+        this.#sending += lines.length;
+        return { first, lines };
+      }
       await this.#sleep(count === 0 ? undefined : this.#options.flushMs - ageMs);
     }
-    return [];
+    return undefined;
   }
 
   /** Waits for lines, at most so long. */
@@ -161,27 +183,38 @@ export class InfluxLane {
 
   /** Writes lines until each is stored, or was found to be one that cannot be. */
   async #write(lines: string[]): Promise<void> {
+    const { signal } = this.#stop;
     let retryMs = MIN_RETRY_MS;
-    while (lines.length > 0 && !this.#stop.signal.aborted) {
-      const verdict = await this.#post(lines);
+    while (lines.length > 0 && !signal.aborted) {
+      const verdict = await this.#endpoint.post(lines, signal);
+      if (signal.aborted && verdict.kind === "retry") return;
       this.#obstacle = "cause" in verdict ? verdict.cause : undefined;
       switch (verdict.kind) {
         case "stored":
-        case "beyond_retention":
-          this.lines.add(verdict.kind, lines.length);
+          this.#settle("stored", lines.length);
           return;
+        case "beyond_retention": {
+          // InfluxDB tells of nothing else then; a bad line beside old ones passes for a stored one.
+          const dropped = Math.min(verdict.dropped, lines.length);
+          this.#settle("beyond_retention", dropped);
+          this.#settle("stored", lines.length - dropped);
+          return;
+        }
         case "divide":
           await this.#writeParts(lines, verdict.message);
           return;
         case "refused":
-          this.retries.add(verdict.cause);
-          this.#warn({ cause: verdict.cause, answer: verdict.message.slice(0, MAX_LOGGED_CHARS) });
-          await this.#options.onMissing?.();
+          this.#noteRetry(verdict);
           await this.#pause(REFUSED_RETRY_MS);
           break;
+        case "missing":
+          this.#noteRetry(verdict);
+          await this.#restore();
+          await this.#pause(retryMs);
+          retryMs = Math.min(2 * retryMs, MAX_RETRY_MS);
+          break;
         case "retry":
-          this.retries.add(verdict.cause);
-          this.#warn({ cause: verdict.cause });
+          this.#noteRetry(verdict);
           await this.#pause(retryMs * (0.5 + Math.random()));
           retryMs = Math.min(2 * retryMs, MAX_RETRY_MS);
       }
@@ -205,22 +238,31 @@ export class InfluxLane {
   }
 
   #drop(line: string, message: string): void {
-    this.lines.add("poison");
+    this.#settle("poison", 1);
+    const nowMs = performance.now();
+    if (nowMs - this.#loggedLinesMs >= LOG_INTERVAL_MS) {
+      this.#loggedLinesMs = nowMs;
+      this.#loggedLines = 0;
+    }
+    if (++this.#loggedLines > MAX_LOGGED_LINES) return;
     const shown = { line: line.slice(0, MAX_LOGGED_CHARS), answer: message.slice(0, MAX_LOGGED_CHARS) };
     this.#options.log.error({ lane: this.#options.name, ...shown }, "InfluxDB cannot store a line");
   }
 
-  async #post(lines: readonly string[]): Promise<WriteVerdict> {
+  #settle(fate: "stored" | "beyond_retention" | "poison", count: number): void {
+    if (count === 0) return;
+    this.#sending -= count;
+    this.lines.add(fate, count);
+  }
+
+  /** Lets the owner provision InfluxDB; one that hangs does not keep the lane from being closed. */
+  async #restore(): Promise<void> {
+    const { onMissing, log, name: lane } = this.#options;
+    if (onMissing === undefined) return;
     try {
-      const response = await fetch(this.#url, {
-        method: "POST",
-        headers: this.#headers,
-        body: Buffer.from(lines.join("\n")),
-        signal: AbortSignal.any([AbortSignal.timeout(REQUEST_TIMEOUT_MS), this.#stop.signal]),
-      });
-      return judgeAnswer(response.status, await response.text());
+      await untilAborted(onMissing(), this.#stop.signal);
     } catch (error) {
-      return judgeFailure(error);
+      if (!this.#stop.signal.aborted) log.warn({ err: error, lane }, "cannot restore what InfluxDB misses");
     }
   }
 
@@ -228,11 +270,13 @@ export class InfluxLane {
     await delay(ms, undefined, { signal: this.#stop.signal }).catch(() => undefined);
   }
 
-  #warn(details: object): void {
+  #noteRetry({ cause, message }: { cause: string; message: string }): void {
+    this.retries.add(cause);
     const nowMs = performance.now();
     if (nowMs - this.#loggedMs < LOG_INTERVAL_MS) return;
     this.#loggedMs = nowMs;
     const { name: lane, log } = this.#options;
-    log.warn({ lane, ...details, pending: this.pending }, "InfluxDB does not take writes, trying again");
+    const details = { lane, cause, answer: message.slice(0, MAX_LOGGED_CHARS), pending: this.pending };
+    log.warn(details, "InfluxDB does not take writes, trying again");
   }
 }
