@@ -102,9 +102,10 @@ export class TickPersistActor implements Actor {
       this.ticks.add("received", ticks.length);
       for (let i = 0; i < ticks.length; i++) lane.append(tickLine(venue, ticks, i));
     } catch (error) {
-      if (!(error instanceof BadMessageError)) throw error;
-      if (this.badMessages.get(error.reason) === 0) log.warn({ err: error, venue }, "tick message rejected");
-      this.badMessages.add(error.reason);
+      if (!(error instanceof BadMessageError || error instanceof SyntaxError)) throw error;
+      const reason = error instanceof BadMessageError ? error.reason : "subject";
+      if (this.badMessages.get(reason) === 0) log.warn({ err: error, venue }, "tick message rejected");
+      this.badMessages.add(reason);
     }
   }
 }
