@@ -1,3 +1,4 @@
+import type { Bus } from "../bus/connection.ts";
 import { registerService } from "../bus/service.ts";
 import { TickPublisher } from "../bus/tick_publisher.ts";
 import type { Config } from "../config.ts";
@@ -9,6 +10,7 @@ import { natsHosts, openBus, type Setting } from "./setting.ts";
 
 /** The ingest actors of a process. */
 export interface IngestRole {
+  readonly bus: Bus;
   readonly actors: readonly IngestActor[];
   /** Tick messages that the bus did not take or store, by cause. */
   readonly dropped: Tally;
@@ -64,6 +66,7 @@ export async function openIngest(setting: Setting, urls: VenueUrls): Promise<Ing
     ),
   );
   return {
+    bus,
     actors,
     dropped,
     get storedMessages() {

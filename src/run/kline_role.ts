@@ -1,4 +1,5 @@
 import { CandlePublisher } from "../bus/candle_publisher.ts";
+import type { Bus } from "../bus/connection.ts";
 import { LivePublisher } from "../bus/live_publisher.ts";
 import { KlineActor } from "../kline/kline.ts";
 import { planLevels } from "../kline/level.ts";
@@ -7,6 +8,7 @@ import { natsHosts, openBus, type Setting } from "./setting.ts";
 
 /** The kline actors of a process. */
 export interface KlineRole {
+  readonly bus: Bus;
   readonly actors: readonly KlineActor[];
   readonly candles: CandlePublisher;
   close(): Promise<void>;
@@ -43,6 +45,7 @@ export async function openKline(setting: Setting): Promise<KlineRole> {
       }),
   );
   return {
+    bus,
     actors,
     candles,
     async close() {

@@ -1,3 +1,4 @@
+import type { Bus } from "../bus/connection.ts";
 import { CandlePersistActor } from "../persist/candle_persist.ts";
 import { TickPersistActor } from "../persist/tick_persist.ts";
 import { InfluxLane } from "../store/influx_lane.ts";
@@ -11,6 +12,7 @@ const MAX_WAITING_TICKS = 50_000;
 
 /** The persist actors of a process. */
 export interface PersistRole {
+  readonly bus: Bus;
   readonly candleActor: CandlePersistActor;
   readonly tickActors: readonly TickPersistActor[];
   readonly candleLane: InfluxLane;
@@ -70,6 +72,7 @@ export async function openPersist(setting: Setting): Promise<PersistRole> {
     (shard) => new TickPersistActor({ ...common, shard, tickMaxLagMs: config.tickMaxLagMs, lane: tickLane }),
   );
   return {
+    bus,
     candleActor,
     tickActors,
     candleLane,

@@ -1,8 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Actor } from "../actor/actor.ts";
-import { supervise } from "../actor/supervisor.ts";
+import { type SuperviseOptions, supervise } from "../actor/supervisor.ts";
 import type { Logger } from "../observe/log.ts";
-import { Tally } from "../observe/tally.ts";
 import type { IngestRole } from "./ingest_role.ts";
 import type { KlineRole } from "./kline_role.ts";
 import type { PersistRole } from "./persist_role.ts";
@@ -18,6 +17,9 @@ export interface Roles {
   readonly persist?: PersistRole | undefined;
 }
 
+/** Where it is written down what happens to the actors and how they are. */
+export type ActorRecord = Pick<SuperviseOptions, "events" | "states">;
+
 /** Actors that are started and stopped together. */
 interface Stage {
   readonly stop: AbortController;
@@ -31,13 +33,17 @@ interface Stage {
  * @returns how many lines were not stored
  * @throws what an actor could not be kept running for
  */
-export async function runRoles(roles: Roles, log: Logger, signal: AbortSignal): Promise<number> {
+export async function runRoles(
+  roles: Roles,
+  log: Logger,
+  signal: AbortSignal,
+  record: ActorRecord = {},
+): Promise<number> {
   const { ingest, kline, persist } = roles;
   const failed = new AbortController();
-  const events = new Tally();
   const start = (actors: readonly Actor[]): Stage => {
     const stop = new AbortController();
-    const done = supervise(actors, { signal: stop.signal, log, events });
+    const done = supervise(actors, { ...record, signal: stop.signal, log });
     done.catch(() => failed.abort());
     return { stop, done };
   };

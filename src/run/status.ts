@@ -79,4 +79,12 @@ export class LagMeter {
     this.total.merge(latest);
     return latest;
   }
+
+  /** The lags until now; those that {@link take} has not taken yet stay. */
+  all({ kline }: Roles): LagHistogram {
+    const all = new LagHistogram();
+    all.merge(this.total);
+    for (const { lag } of kline?.actors ?? []) all.merge(lag);
+    return all;
+  }
 }

@@ -1,6 +1,6 @@
 import type { LagHistogram } from "../observe/lag_histogram.ts";
 import type { Roles } from "./stages.ts";
-import { LagMeter, type Status, statusOf } from "./status.ts";
+import { type LagMeter, type Status, statusOf } from "./status.ts";
 
 const TERMINAL_INTERVAL_MS = 1_000;
 const LINE_INTERVAL_MS = 5_000;
@@ -9,14 +9,15 @@ const LINE_INTERVAL_MS = 5_000;
 export class StatusView {
   readonly #roles: Roles;
   readonly #startMs = performance.now();
-  readonly #lags = new LagMeter();
+  readonly #lags: LagMeter;
   readonly #timer: NodeJS.Timeout;
   #lastMs = this.#startMs;
   #lastTicks = 0;
   #linesDrawn = 0;
 
-  constructor(roles: Roles) {
+  constructor(roles: Roles, lags: LagMeter) {
     this.#roles = roles;
+    this.#lags = lags;
     const intervalMs = process.stdout.isTTY ? TERMINAL_INTERVAL_MS : LINE_INTERVAL_MS;
     this.#timer = setInterval(() => this.#show(), intervalMs);
   }
