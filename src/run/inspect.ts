@@ -31,10 +31,12 @@ export async function runInspect({ config, signal }: Setting): Promise<void> {
     const services = await overviewServices(bus);
     print(
       ["actor", "what it counted"],
-      services.map(({ name, metadata, status }) => [
-        `${name} ${Object.values(metadata).join(" ")}`,
-        shorten(status),
-      ]),
+      services
+        .map(({ name, metadata, status }) => [
+          `${name} ${Object.values(metadata).join(" ")}`,
+          shorten(status),
+        ])
+        .toSorted(([a], [b]) => a!.localeCompare(b!, "en", { numeric: true })),
     );
   } finally {
     await bus.close();

@@ -35,13 +35,30 @@ export interface StoredCandle {
   readonly complete: boolean;
 }
 
+/** What a pipeline stored. */
+export interface Store {
+  candles(interval: string): Promise<StoredCandle[]>;
+  query(text: string): Promise<Record<string, unknown>[]>;
+}
+
+/** Reads a database of a pipeline. */
+export function createStore(url: string, database: string): Store {
+  const client = createInfluxClient({ url, database });
+  const query = async (text: string) => [...(await client.query<Record<string, unknown>>(text))];
+  return {
+    query,
+    async candles(interval) {
+      const rows = await query(`SELECT * FROM candles.candles WHERE "interval" = '${interval}'`);
+      return rows.map((row) => ({ ...row, openMs: (row.time as Date).getTime() }) as unknown as StoredCandle);
+    },
+  };
+}
+
 /** A running pipeline with servers of its own. */
-export interface Pipeline {
+export interface Pipeline extends Store {
   readonly nats: NatsServer;
   readonly influxd: Influxd;
   status(): Status;
-  candles(interval: string): Promise<StoredCandle[]>;
-  query(text: string): Promise<Record<string, unknown>[]>;
   /** Stops everything in order; the final status. */
   stop(): Promise<Status>;
 }
@@ -58,17 +75,11 @@ export async function startPipeline(env: Environment): Promise<Pipeline> {
   const ingest = await openIngest(setting, venueUrls(config));
   const roles = { ingest, kline, persist };
   const running = runRoles(roles, setting.log, stop.signal);
-  const client = createInfluxClient({ url: influxd.url, database: config.influxDatabase });
-  const query = async (text: string) => [...(await client.query<Record<string, unknown>>(text))];
   return {
+    ...createStore(influxd.url, config.influxDatabase),
     nats,
     influxd,
     status: () => statusOf(roles),
-    query,
-    async candles(interval) {
-      const rows = await query(`SELECT * FROM candles.candles WHERE "interval" = '${interval}'`);
-      return rows.map((row) => ({ ...row, openMs: (row.time as Date).getTime() }) as unknown as StoredCandle);
-    },
     async stop() {
       stop.abort();
       await running;
