@@ -1,12 +1,16 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { InfluxDB } from "influx";
 import type { Logger } from "../observe/log.ts";
-import type { InfluxTarget } from "./influx_lane.ts";
+import { untilAborted } from "./until_aborted.ts";
+import type { InfluxTarget } from "./write_endpoint.ts";
 
 export const CANDLE_POLICY = "candles";
 export const TICK_POLICY = "ticks";
 
 const RETRY_MS = 500;
+/** The client has promises that never settle: when the connection is cut within an answer, for one. */
+const ATTEMPT_TIMEOUT_MS = 5_000;
+const SHARDS_TOO_LONG = "must be greater than the shard duration";
 
 export interface Retention {
   /** How long candles are kept, ms; 0: for ever. */
@@ -22,11 +26,12 @@ export interface ProvisionOptions {
 
 /** A client for queries and administration; the package's own writer is not used. */
 export function createInfluxClient({ url, database, username, password }: InfluxTarget): InfluxDB {
-  const { hostname, port, protocol } = new URL(url);
+  const { hostname, pathname, port, protocol } = new URL(url);
   const scheme = protocol === "https:" ? "https" : "http";
   return new InfluxDB({
     host: hostname,
     port: Number(port || (scheme === "https" ? 443 : 80)),
+    path: pathname.replace(/\/$/, ""),
     protocol: scheme,
     database,
     ...(username === undefined ? {} : { username, password: password ?? "" }),
@@ -46,17 +51,23 @@ export async function provision(
   for (let attempt = 0; ; attempt++) {
     signal.throwIfAborted();
     try {
-      await client.createDatabase(target.database);
-      await setPolicy(client, target.database, CANDLE_POLICY, retention.candlesMs);
-      await setPolicy(client, target.database, TICK_POLICY, retention.ticksMs);
+      const attempted = tryProvision(client, target.database, retention);
+      await untilAborted(untilAborted(attempted, AbortSignal.timeout(ATTEMPT_TIMEOUT_MS)), signal);
       return;
     } catch (error) {
+      signal.throwIfAborted();
       // The client hangs the request with its credentials on the error: only the message is safe.
       const reason = error instanceof Error ? error.message : String(error);
       if (attempt % 20 === 0) log.warn({ reason, database: target.database }, "cannot provision InfluxDB");
       await delay(RETRY_MS, undefined, { signal });
     }
   }
+}
+
+async function tryProvision(client: InfluxDB, database: string, retention: Retention): Promise<void> {
+  await client.createDatabase(database);
+  await setPolicy(client, database, CANDLE_POLICY, retention.candlesMs);
+  await setPolicy(client, database, TICK_POLICY, retention.ticksMs);
 }
 
 async function setPolicy(
@@ -72,6 +83,16 @@ async function setPolicy(
     database,
   };
   const known = await client.showRetentionPolicies(database);
-  if (known.some((policy) => policy.name === name)) await client.alterRetentionPolicy(name, options);
-  else await client.createRetentionPolicy(name, options);
+  if (!known.some((policy) => policy.name === name)) {
+    await client.createRetentionPolicy(name, options);
+    return;
+  }
+  try {
+    await client.alterRetentionPolicy(name, options);
+  } catch (error) {
+    if (!(error instanceof Error && error.message.includes(SHARDS_TOO_LONG))) throw error;
+    // A shard that covers more than is kept: let InfluxDB choose, as it does for a new policy (0s).
+    const duration = `${options.duration} shard duration 0s`;
+    await client.alterRetentionPolicy(name, { ...options, duration });
+  }
 }
