@@ -139,7 +139,7 @@ export const VARIABLES = {
     "address that the gateway, metrics and health listen on",
   ),
   httpPort: required("HTTP_PORT", port, "8080", "port of the gateway; 0: a free one"),
-  metricsPort: required("METRICS_PORT", port, "0", "port of metrics and health; 0: off"),
+  metricsPort: required("METRICS_PORT", port, "0", "port of /metrics, /livez and /readyz; 0: off"),
   logLevel: required(
     "LOG_LEVEL",
     oneOf(LOG_LEVELS),

@@ -1,8 +1,28 @@
+import { FRAME_REJECTIONS } from "../exchange/exchange.ts";
+import type { CloseCause } from "../feed/feed_socket.ts";
 import type { IngestAccount } from "../ingest/ingest_account.ts";
+import type { GateRejection } from "../ingest/trade_gate.ts";
 import { counter, countsBy, gauge, type Metric, withNoughts } from "../observe/metric.ts";
 import type { IngestRole } from "./ingest_role.ts";
 
 const MS_PER_S = 1_000;
+const GATE_REJECTIONS: readonly GateRejection[] = [
+  "time_skew",
+  "time_jump",
+  "time_past",
+  "id_jump",
+  "stale_id",
+];
+const REJECTIONS = [...FRAME_REJECTIONS, "binary", "oversized", ...GATE_REJECTIONS];
+const CONNECTION_ENDS: readonly CloseCause[] = [
+  "stopped",
+  "replaced",
+  "refused",
+  "lost",
+  "closed",
+  "no_pong",
+  "silence",
+];
 
 /** Metrics of each venue. */
 export const VENUE_METRICS: readonly Metric<IngestAccount>[] = [
@@ -26,7 +46,7 @@ export const VENUE_METRICS: readonly Metric<IngestAccount>[] = [
     "cause",
     "feed_ends_total",
     "Connections to the venue, and attempts at one, that ended.",
-    ({ connectionEnds }) => connectionEnds.entries(),
+    ({ connectionEnds }) => withNoughts(connectionEnds, CONNECTION_ENDS),
   ),
   counter(
     "feed_refused_subscriptions_total",
@@ -55,7 +75,7 @@ export const VENUE_METRICS: readonly Metric<IngestAccount>[] = [
     "reason",
     "ticks_rejected_total",
     "Frames that could not be read, and trades that cannot be true.",
-    ({ rejected }) => rejected.entries(),
+    ({ rejected }) => withNoughts(rejected, REJECTIONS),
   ),
   gauge(
     "ticks_missing",

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { after, test } from "node:test";
 import { parseConfig } from "../../src/config.ts";
 import { LagHistogram } from "../../src/observe/lag_histogram.ts";
@@ -174,6 +175,12 @@ test("/metrics says what the actors of a process counted", { timeout: 60_000 }, 
   assert.equal(last.get("tickline_tick_lag_seconds_bucket", { le: "+Inf" }), lag.count);
   assert.equal(last.sum("tickline_actor_events_total"), 0);
   assertWellNamed(last);
+  const readme = readFileSync(new URL("../../src/observe/README.md", import.meta.url), "utf8");
+  const described = [...readme.matchAll(/^\| `(tickline_[a-z_]+)(?:\{[a-z,]+\})?` /gm)].map(
+    ([, name]) => name,
+  );
+  const served = [...last.metrics.keys()].filter((name) => name.startsWith("tickline_"));
+  assert.deepEqual(described.sort(), served.sort());
   for (const secret of [SECRETS.INFLUX_PASSWORD, SECRETS.NATS_PASSWORD]) {
     assert.ok(!text.includes(secret), `"${secret}" is shown`);
   }
