@@ -61,8 +61,10 @@ export class Completeness {
       const span = { fromMs: Math.min(below.timeMs, timeMs), toMs: Math.max(below.timeMs, timeMs) };
       const filled = id === below.id + 1;
       if (above === undefined) {
-        // The hole replaces the doubt: candles without trades that it had made incomplete stay so.
-        reveals.push({ ...span, flatsToMs: Math.min(span.toMs, doubtFromMs) });
+        // The hole replaces the doubt, which may have begun before the trade below: up to that one all is certain now.
+        const fromMs = Math.min(span.fromMs, doubtFromMs);
+        const flatsToMs = Math.max(below.timeMs, Math.min(span.toMs, doubtFromMs));
+        reveals.push({ ...span, fromMs, flatsToMs });
         this.#doubtFromMs = Number.POSITIVE_INFINITY;
       } else {
         reveals.push({ ...span, flatsToMs: filled ? span.toMs : NOTHING });
