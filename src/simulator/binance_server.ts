@@ -143,9 +143,10 @@ export class BinanceServer {
     this.#mutedUntilMs = performance.now() + forMs;
   }
 
-  /** Closes every connection in the orderly way. */
+  /** Closes every connection in the orderly way; nobody counts as a listener from now on. */
   closeAll(code = GOING_AWAY): void {
     this.#flush();
+    this.#listeners.clear();
     for (const socket of this.#connections.keys()) socket.close(code);
   }
 

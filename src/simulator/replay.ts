@@ -31,10 +31,11 @@ export interface ReplayOptions {
 
 /** What a replay did. */
 export interface ReplayReport {
-  /** Events sent, duplicates not counted. */
+  /** Events sent, second copies not counted. */
   readonly events: number;
   /** Trades among them. */
   readonly trades: number;
+  /** Trades that were sent twice. */
   readonly duplicates: number;
   readonly disconnects: number;
 }
@@ -63,8 +64,10 @@ export async function replay(
     const copies = random.uniform() < (faults?.duplicates ?? 0) ? 2 : 1;
     for (let copy = 0; copy < copies; copy++) server.publish(stream, event);
     report.events++;
-    if (isTrade) report.trades++;
-    report.duplicates += copies - 1;
+    if (isTrade) {
+      report.trades++;
+      report.duplicates += copies - 1;
+    }
     if (faults?.disconnectEvery !== undefined && report.events % faults.disconnectEvery === 0) {
       await server.drained(signal);
       server.closeAll();

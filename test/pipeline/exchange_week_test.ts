@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { test } from "node:test";
+import { type TestContext, test } from "node:test";
 import { BinanceServer } from "../../src/simulator/binance_server.ts";
 import { readRecordings } from "../../src/simulator/recording.ts";
 import { replay } from "../../src/simulator/replay.ts";
@@ -31,37 +31,37 @@ async function recordedTrades(): Promise<Trade[]> {
 }
 
 /** Replays the week as fast as it goes and returns the stored candles of some intervals. */
-async function replayWeek(intervals: string, timeZone: string): Promise<Map<string, StoredCandle[]>> {
+async function replayWeek(
+  t: TestContext,
+  intervals: string,
+  timeZone: string,
+): Promise<Map<string, StoredCandle[]>> {
   const server = await BinanceServer.start();
-  const pipeline = await startPipeline({
+  t.after(() => server.stop());
+  const pipeline = await startPipeline(t, {
     MARKETS: "binance:ADA-USDT",
     BINANCE_WS_URL: server.url,
     INTERVALS: intervals,
     TIMEZONE: timeZone,
     PERSIST_TICKS: "false",
   });
-  try {
-    const { signal } = new AbortController();
-    const report = await replay(server, readRecordings(week.paths), {
-      speed: 0,
-      awaited: ["adausdt@trade"],
-      signal,
-    });
-    await until("all trades are in candles", () => pipeline.status().inCandles >= report.trades, 60_000);
-    // The last hour ends by the venue's clock, some seconds after the last trade.
-    const lastHourMs = END_MS - HOUR_MS;
-    const stored = async () => (await pipeline.candles("1h")).some(({ openMs }) => openMs === lastHourMs);
-    await until("the last hour is stored", stored, 90_000);
-    const candles = new Map<string, StoredCandle[]>();
-    for (const interval of intervals.split(",")) candles.set(interval, await pipeline.candles(interval));
-    const status = await pipeline.stop();
-    assert.equal(status.inCandles, report.trades);
-    assert.equal(status.lost, 0);
-    assert.equal(status.rejected, 0);
-    return candles;
-  } finally {
-    await server.stop();
-  }
+  const report = await replay(server, readRecordings(week.paths), {
+    speed: 0,
+    awaited: ["adausdt@trade"],
+    signal: new AbortController().signal,
+  });
+  await until("all trades are in candles", () => pipeline.status().inCandles >= report.trades, 60_000);
+  // The last hour ends by the venue's clock, some seconds after the last trade.
+  const lastHourMs = END_MS - HOUR_MS;
+  const stored = async () => (await pipeline.candles("1h")).some(({ openMs }) => openMs === lastHourMs);
+  await until("the last hour is stored", stored, 90_000);
+  const candles = new Map<string, StoredCandle[]>();
+  for (const interval of intervals.split(",")) candles.set(interval, await pipeline.candles(interval));
+  const status = await pipeline.stop();
+  assert.equal(status.inCandles, report.trades);
+  assert.equal(status.lost, 0);
+  assert.equal(status.rejected, 0);
+  return candles;
 }
 
 /** What the candle of `[openMs, endMs)` must be, summed up here from the trades. */
@@ -93,8 +93,8 @@ function fromUnits(units: bigint, decimals: number): number {
   return Number(`${digits.slice(0, -decimals)}.${digits.slice(-decimals)}`);
 }
 
-test("the pipeline makes of a recorded week the exchange's own candles", { skip: week.skip }, async () => {
-  const candles = await replayWeek("1m,1h,1d,1w", "UTC");
+test("the pipeline makes of a recorded week the exchange's own candles", { skip: week.skip }, async (t) => {
+  const candles = await replayWeek(t, "1m,1h,1d,1w", "UTC");
   const hours = new Map(candles.get("1h")!.map((candle) => [candle.openMs, candle]));
   const trades = await recordedTrades();
   let equal = 0;
@@ -140,8 +140,8 @@ test("the pipeline makes of a recorded week the exchange's own candles", { skip:
   checkRollUp(monday!, trades, END_MS);
 });
 
-test("the pipeline aligns days to the configured time zone", { skip: week.skip }, async () => {
-  const candles = await replayWeek("1h,1d", "Asia/Shanghai");
+test("the pipeline aligns days to the configured time zone", { skip: week.skip }, async (t) => {
+  const candles = await replayWeek(t, "1h,1d", "Asia/Shanghai");
   const trades = await recordedTrades();
   const days = candles.get("1d")!;
   const firstMs = FIRST_MS - 8 * HOUR_MS;

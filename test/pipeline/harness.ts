@@ -1,5 +1,6 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import type { TestContext } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { type Environment, parseConfig } from "../../src/config.ts";
@@ -59,12 +60,15 @@ export interface Pipeline extends Store {
   readonly nats: NatsServer;
   readonly influxd: Influxd;
   status(): Status;
-  /** Stops everything in order; the final status. */
+  /** Stops everything in order; the final status. May be called again. */
   stop(): Promise<Status>;
 }
 
-/** Starts servers and all actors of one process; the venue is where the environment says. */
-export async function startPipeline(env: Environment): Promise<Pipeline> {
+/**
+ * Starts servers and all actors of one process; the venue is where the environment says. All of it ends with the test,
+ * however that ends.
+ */
+export async function startPipeline(t: TestContext, env: Environment): Promise<Pipeline> {
   const nats = await startNatsServer();
   const influxd = await startInfluxd();
   const stop = new AbortController();
@@ -75,19 +79,23 @@ export async function startPipeline(env: Environment): Promise<Pipeline> {
   const ingest = await openIngest(setting, venueUrls(config));
   const roles = { ingest, kline, persist };
   const running = runRoles(roles, setting.log, stop.signal);
-  return {
+  const stopAll = async () => {
+    stop.abort();
+    await running;
+    await nats.stop();
+    await influxd.stop();
+    return statusOf(roles);
+  };
+  let stopped: Promise<Status> | undefined;
+  const pipeline: Pipeline = {
     ...createStore(influxd.url, config.influxDatabase),
     nats,
     influxd,
     status: () => statusOf(roles),
-    async stop() {
-      stop.abort();
-      await running;
-      await nats.stop();
-      await influxd.stop();
-      return statusOf(roles);
-    },
+    stop: () => (stopped ??= stopAll()),
   };
+  t.after(() => pipeline.stop());
+  return pipeline;
 }
 
 /** Waits for a condition, at most so long. */
