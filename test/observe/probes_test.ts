@@ -60,7 +60,7 @@ test("a process is alive but not ready until its servers are there, and again wh
 
   const scraped = [await ingest.probe("/metrics"), await workers.probe("/metrics")].map(({ text }) => text);
   const [ofIngest, ofWorkers] = scraped.map((text) => new PrometheusText(text));
-  assert.equal(ofIngest!.get("tickline_bus_events_total", { role: "ingest", event: "reconnect" }), 1);
+  assert.ok(ofIngest!.get("tickline_bus_events_total", { role: "ingest", event: "reconnect" })! > 0);
   assert.ok(!ofIngest!.metrics.has("tickline_candles_closed_total"), "ingest makes no candles");
   assert.ok(ofWorkers!.get("tickline_influx_retries_total", { lane: "candles", cause: "network" })! > 0);
   for (const { command } of [ingest, workers]) command.send("SIGTERM");
