@@ -62,7 +62,7 @@ export class StatusView {
 function tableOf(status: Status, lag: LagHistogram, rate: number): string[] {
   const rows: [name: string, value: string][] = [
     ["ticks/s", whole(rate)],
-    ["lag p50 / p99", `${ms(lag.quantileMs(0.5))} / ${ms(lag.quantileMs(0.99))}`],
+    ["lag p50 / p99 / max", `${ms(lag.quantileMs(0.5))} / ${ms(lag.quantileMs(0.99))} / ${ms(lag.maxMs)}`],
     ["ticks in candles", whole(status.inCandles)],
     ["lost", lostOf(status)],
     ["missing at the venue", whole(status.missing)],
@@ -77,7 +77,7 @@ function tableOf(status: Status, lag: LagHistogram, rate: number): string[] {
 function lineOf(status: Status, lag: LagHistogram, rate: number): string {
   return (
     `ticks/s ${whole(rate)}  lag p50 ${ms(lag.quantileMs(0.5))} p99 ${ms(lag.quantileMs(0.99))}` +
-    `  lost ${lostOf(status)}  candles stored ${whole(status.candlesStored)}` +
+    ` max ${ms(lag.maxMs)}  lost ${lostOf(status)}  candles stored ${whole(status.candlesStored)}` +
     `  ticks stored ${whole(status.ticksStored)}`
   );
 }
