@@ -4,6 +4,7 @@ import { TickPublisher } from "../bus/tick_publisher.ts";
 import type { Config } from "../config.ts";
 import { BINANCE_WS_URL, createBinanceExchange } from "../exchange/binance.ts";
 import { createIngestActor, type IngestActor } from "../ingest/ingest.ts";
+import type { IngestAccount } from "../ingest/ingest_account.ts";
 import { Tally } from "../observe/tally.ts";
 import type { SimulatedVenue } from "../simulator/simulated_venue.ts";
 import { natsHosts, openBus, type Setting } from "./setting.ts";
@@ -61,7 +62,7 @@ export async function openIngest(setting: Setting, urls: VenueUrls): Promise<Ing
         name: "tickline-ingest",
         description: "Turns a venue's trades into tick batches",
         metadata: { venue: actor.account().venue },
-        status: () => actor.account(),
+        status: () => toPlain(actor.account()),
       }),
     ),
   );
@@ -79,4 +80,14 @@ export async function openIngest(setting: Setting, urls: VenueUrls): Promise<Ing
       await bus.close();
     },
   };
+}
+
+/** An account as it goes out: a tally keeps its counts to itself, and JSON would show none of them. */
+function toPlain(account: IngestAccount): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(account).map(([name, value]) => [
+      name,
+      value instanceof Tally ? Object.fromEntries(value.entries()) : value,
+    ]),
+  );
 }
