@@ -1,23 +1,21 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { connect } from "nats";
-import type { Interval } from "../../src/market/interval.ts";
 import { parseMarket } from "../../src/market/market.ts";
 import { shardOf } from "../../src/market/shard.ts";
 import { startInfluxd } from "../../src/servers/influxd.ts";
 import { startNatsServer } from "../../src/servers/nats_server.ts";
 import { BinanceServer } from "../../src/simulator/binance_server.ts";
 import { replay } from "../../src/simulator/replay.ts";
-import { type ReferenceCandle, type ReferenceTrade, referenceCandles } from "../kline/reference.ts";
-import { createStore, type Store, type StoredCandle, until } from "../pipeline/harness.ts";
+import { areStored, checkStored, expectedCandles, storedCandles } from "../pipeline/expected_candles.ts";
+import { createStore, type Store, until } from "../pipeline/harness.ts";
 import { Command } from "./command.ts";
 import { replayedTrades } from "./replayed_trades.ts";
 
 const MARKETS = ["ADA", "BTC", "SOL", "DOGE", "ETH", "XRP"].map((base) =>
   parseMarket(`binance:${base}-USDT`),
 );
-const INTERVAL_MS = { "1s": 1_000, "1m": 60_000 } as const;
-const INTERVALS = Object.keys(INTERVAL_MS) as (keyof typeof INTERVAL_MS)[];
+const INTERVALS = ["1s", "1m"];
 const START_MS = Date.UTC(2024, 7, 9, 12, 0, 20, 500);
 const END_MS = Date.UTC(2024, 7, 9, 12, 3, 5, 500);
 const STORED_DEADLINE_MS = 60_000;
@@ -56,7 +54,7 @@ test("one ingest process and two worker processes store each candle of a replay 
 
   const store = createStore(influxd.url, "market");
   const expected = expectedCandles(trades);
-  await until("all candles are stored", () => holds(store, expected), STORED_DEADLINE_MS);
+  await until("all candles are stored", () => areStored(store, expected), STORED_DEADLINE_MS);
   const inspect = new Command(t, "inspect", { NATS_URL: nats.url });
   assert.deepEqual(await inspect.ends(), { code: 0, signal: null }, inspect.stderr);
   checkInspection(inspect.stdout);
@@ -68,7 +66,9 @@ test("one ingest process and two worker processes store each candle of a replay 
     assert.equal(command.stderr, "");
   }
   for (const { stdout } of workers) assert.match(stdout, /\ncandles stored +[1-9]/);
-  await checkCandles(store, expected);
+  await checkStored(store, expected);
+  const incomplete = [...expected.values()].filter(({ complete }) => !complete);
+  assert.equal(incomplete.length, MARKETS.length * INTERVALS.length, "only the first candles are incomplete");
   await checkMessages(nats.url, store);
   const [{ count } = { count: 0 }] = await store.query('SELECT count("id") FROM ticks.ticks');
   assert.equal(count, trades.length);
@@ -78,72 +78,6 @@ async function* inTurn<T>(values: readonly T[]): AsyncGenerator<T> {
   yield* values;
 }
 
-/** All candles that end before the last trade. */
-function expectedCandles(trades: readonly ReferenceTrade[]): Map<string, ReferenceCandle> {
-  const lastMs = Math.max(...trades.map(({ timeMs }) => timeMs));
-  return referenceCandles(trades, {
-    intervals: INTERVALS,
-    fill: "flat",
-    untilMs: lastMs,
-    boundaries(interval: Interval, timeMs: number) {
-      const lengthMs = INTERVAL_MS[interval as keyof typeof INTERVAL_MS];
-      const openMs = timeMs - (timeMs % lengthMs);
-      return { openMs, endMs: openMs + lengthMs };
-    },
-  });
-}
-
-function keyOf({ market, interval, openMs }: StoredCandle): string {
-  return `${market} ${interval} ${openMs}`;
-}
-
-async function allCandles(store: Store): Promise<StoredCandle[]> {
-  return (await Promise.all(INTERVALS.map((interval) => store.candles(interval)))).flat();
-}
-
-async function holds(store: Store, expected: ReadonlyMap<string, unknown>): Promise<boolean> {
-  // Before the workers have made the database, there is nothing to ask.
-  const stored = new Set((await allCandles(store).catch(() => [])).map(keyOf));
-  return [...expected.keys()].every((key) => stored.has(key));
-}
-
-async function checkCandles(store: Store, expected: ReadonlyMap<string, ReferenceCandle>): Promise<void> {
-  const stored = await allCandles(store);
-  assert.equal(new Set(stored.map(keyOf)).size, stored.length);
-  let compared = 0;
-  for (const candle of stored) {
-    const reference = expected.get(keyOf(candle));
-    if (reference === undefined) {
-      // The last trades are in an open candle; what is closed after them are quiet seconds.
-      assert.ok(candle.openMs + 1_000 > END_MS - 1_000, keyOf(candle));
-      continue;
-    }
-    assert.deepEqual(
-      {
-        prices: [candle.open, candle.high, candle.low, candle.close],
-        sums: [candle.volume, candle.quote_volume, candle.buy_volume, candle.buy_quote_volume],
-        ids: [candle.first_id, candle.last_id],
-        counts: [candle.trades, candle.missing, candle.late, candle.revision],
-        complete: candle.complete,
-      },
-      {
-        prices: [reference.open, reference.high, reference.low, reference.close].map(Number),
-        sums: [reference.volume, reference.quoteVolume, reference.buyVolume, reference.buyQuoteVolume].map(
-          Number,
-        ),
-        ids: [reference.firstId, reference.lastId],
-        counts: [reference.trades, 0, 0, 0],
-        complete: reference.complete,
-      },
-      keyOf(candle),
-    );
-    compared++;
-  }
-  assert.equal(compared, expected.size);
-  const incomplete = [...expected.values()].filter(({ complete }) => !complete);
-  assert.equal(incomplete.length, MARKETS.length * INTERVALS.length, "only the first candles are incomplete");
-}
-
 /** Holds the stream of candles against what is stored: one message for each candle. */
 async function checkMessages(natsUrl: string, store: Store): Promise<void> {
   const connection = await connect({ servers: natsUrl });
@@ -151,7 +85,7 @@ async function checkMessages(natsUrl: string, store: Store): Promise<void> {
     const manager = await connection.jetstreamManager();
     const { state } = await manager.streams.info("CANDLES", { subjects_filter: ">" });
     const counts: Record<string, number> = {};
-    for (const { market, interval } of await allCandles(store)) {
+    for (const { market, interval } of (await storedCandles(store)).values()) {
       const subject = `candles.binance.${market}.${interval}`;
       counts[subject] = (counts[subject] ?? 0) + 1;
     }
