@@ -25,8 +25,11 @@ const SWEEP_SHARE = 0.04;
 const MAX_SWEEP = 160;
 const MEAN_SWEEP = 12;
 const MEAN_ORDER = 1.4;
-/** Mean trades of one order, from the three lines above. */
+/** Mean trades of one order, from the lines above. */
 const TRADES_PER_ORDER = SWEEP_SHARE * MEAN_SWEEP + (1 - SWEEP_SHARE) * MEAN_ORDER;
+/** Scales with which whole numbers from an exponential distribution have the means above. */
+const SWEEP_SCALE = 1 / Math.log1p(1 / (MEAN_SWEEP - 1));
+const ORDER_SCALE = 1 / Math.log1p(1 / (MEAN_ORDER - 1));
 
 /**
  * Trades of one market: orders come in bursts (each makes others likelier for a moment), most of them are small, and
@@ -87,7 +90,7 @@ export class MarketModel {
   #order(timeMs: number, eventMs: number, emit: (stream: string, event: string) => void): void {
     const random = this.#random;
     const sweeps = random.uniform() < SWEEP_SHARE;
-    const trades = 1 + Math.floor(random.exponential((sweeps ? MEAN_SWEEP : MEAN_ORDER) - 1));
+    const trades = 1 + Math.floor(random.exponential(sweeps ? SWEEP_SCALE : ORDER_SCALE));
     const takerBuys = random.uniform() < 0.5;
     for (let i = 0; i < Math.min(trades, MAX_SWEEP); i++) {
       if (i > 0 ? random.uniform() < 0.5 : random.uniform() < 0.3) this.#move(takerBuys);

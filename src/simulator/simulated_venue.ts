@@ -7,7 +7,7 @@ const STEP_MS = 5;
 /** A client that lets this much wait for it is disconnected, as an exchange would. */
 const MAX_BUFFERED_BYTES = 64 * 1024 * 1024;
 /** Ids grow faster than any market trades, so a later start continues with higher ones. */
-const IDS_PER_SECOND = 1_000;
+const IDS_PER_MS = 1_000;
 
 export interface SimulatedVenueOptions {
   readonly markets: readonly Market[];
@@ -59,7 +59,7 @@ export async function startSimulatedVenue(options: SimulatedVenueOptions): Promi
 function createModels({ markets, seed, ticksPerSecond }: SimulatedVenueOptions, startMs: number) {
   const shares = markets.map((_, index) => SHARES[Math.min(index, SHARES.length - 1)]!);
   const sum = shares.reduce((total, share) => total + share, 0);
-  const firstId = Math.floor(startMs / 1_000) * IDS_PER_SECOND;
+  const firstId = startMs * IDS_PER_MS;
   return markets.map((market, index) => {
     const random = new Random(seed * 1_000 + index);
     const shape = shapeOf(market, random, (ticksPerSecond * shares[index]!) / sum);
