@@ -1,5 +1,5 @@
 import { createReadStream } from "node:fs";
-import { createInterface } from "node:readline";
+import { pipeline } from "node:stream";
 import { createGunzip } from "node:zlib";
 
 /** One event of a recording. */
@@ -13,6 +13,7 @@ export interface RecordedEvent {
 }
 
 const NS_PER_MS = 1e6;
+const LINE_END = /\r?\n/;
 
 /**
  * Events of recordings, merged in the order of receipt. Each file is one of: lines of `<receive time, ns> <combined
@@ -20,21 +21,27 @@ const NS_PER_MS = 1e6;
  * cryptofeed's. Files may be gzip-compressed.
  *
  * @throws {SyntaxError} on a line that is none of these, with file and line number
+ * @throws {Error} if a file cannot be read or decompressed, with its path
  */
 export async function* readRecordings(paths: readonly string[]): AsyncGenerator<RecordedEvent> {
   const sources = paths.map((path) => readRecording(path));
-  const heads = await Promise.all(sources.map((source) => source.next()));
-  for (;;) {
-    let earliest = -1;
-    for (const [index, head] of heads.entries()) {
-      if (head.done) continue;
-      const best = heads[earliest];
-      if (best === undefined || best.done || head.value.receivedMs < best.value.receivedMs) earliest = index;
+  try {
+    const heads = await Promise.all(sources.map((source) => source.next()));
+    for (;;) {
+      let earliest = -1;
+      for (const [index, head] of heads.entries()) {
+        if (head.done) continue;
+        const best = heads[earliest];
+        if (best === undefined || best.done || head.value.receivedMs < best.value.receivedMs)
+          earliest = index;
+      }
+      const head = heads[earliest];
+      if (head === undefined || head.done) return;
+      yield head.value;
+      heads[earliest] = await sources[earliest]!.next();
     }
-    const head = heads[earliest];
-    if (head === undefined || head.done) return;
-    yield head.value;
-    heads[earliest] = await sources[earliest]!.next();
+  } finally {
+    for (const source of sources) await source.return(undefined);
   }
 }
 
@@ -62,11 +69,22 @@ async function* readRecording(path: string): AsyncGenerator<RecordedEvent> {
   for (const row of rows) yield row.recorded;
 }
 
-function linesOf(path: string): AsyncIterable<string> {
+/** Lines of a file. (What `readline` makes of a stream does not fail with it.) */
+async function* linesOf(path: string): AsyncGenerator<string> {
   const file = createReadStream(path);
-  const input = path.endsWith(".gz") ? file.pipe(createGunzip()) : file;
-  file.on("error", (error) => input.destroy(error));
-  return createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY });
+  // A failure of either stream comes out of the loop below.
+  const input = path.endsWith(".gz") ? pipeline(file, createGunzip(), () => undefined) : file;
+  let rest = "";
+  try {
+    for await (const chunk of input.setEncoding("utf8")) {
+      const lines = (rest + chunk).split(LINE_END);
+      rest = lines.pop()!;
+      yield* lines;
+    }
+  } catch (cause) {
+    throw new Error(`Cannot read ${path}: ${(cause as Error).message}`, { cause });
+  }
+  if (rest !== "") yield rest;
 }
 
 /** A frame with its time. Recorders put answers to requests among the frames; those are nobody's subscription. */
