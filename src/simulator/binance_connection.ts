@@ -3,7 +3,7 @@ import type { WebSocket } from "ws";
 
 /** A connection may listen to this many streams, as Binance limits it. */
 const MAX_STREAMS = 1024;
-/** Messages that a client may send in a second before it is disconnected, as Binance limits it. */
+/** Pings and requests that a client may send in a second before it is disconnected, as Binance limits it. */
 const MAX_MESSAGES_PER_SECOND = 5;
 const POLICY_VIOLATION = 1008;
 const MAX_ID_LENGTH = 36;
@@ -14,8 +14,16 @@ const UNKNOWN_PROPERTY = 0;
 const INVALID_VALUE_TYPE = 1;
 const INVALID_REQUEST = 2;
 const INVALID_JSON = 3;
+const TOO_MANY_STREAMS = 4;
 
 type RequestId = number | string | null;
+
+/** An error answer as Binance documents it. */
+interface Refusal {
+  readonly code: number;
+  readonly msg: string;
+  readonly id?: RequestId;
+}
 
 /** One client of the stand-in exchange, with its subscriptions and requests. */
 export class BinanceConnection {
@@ -24,6 +32,7 @@ export class BinanceConnection {
   readonly #socket: WebSocket;
   /** The stream below the WebSocket: finished frames go there without being built once more for each client. */
   readonly #raw: Duplex;
+  readonly #nestsErrors: boolean;
   readonly #onSubscribed: (stream: string) => void;
   readonly #onUnsubscribed: (stream: string) => void;
   #out: string[] = [];
@@ -34,6 +43,8 @@ export class BinanceConnection {
     socket: WebSocket;
     raw: Duplex;
     combined: boolean;
+    /** Whether error answers are `{"error":{…},"id":…}`. */
+    nestsErrors: boolean;
     onSubscribed: (stream: string) => void;
     onUnsubscribed: (stream: string) => void;
   }) {
@@ -43,6 +54,8 @@ export class BinanceConnection {
     this.streams = new Set();
     this.#onSubscribed = options.onSubscribed;
     this.#onUnsubscribed = options.onUnsubscribed;
+    this.#nestsErrors = options.nestsErrors;
+    options.socket.on("ping", () => this.#countMessage());
     options.socket.on("message", (data, isBinary) => this.#onMessage(isBinary ? "" : data.toString()));
   }
 
@@ -76,25 +89,44 @@ export class BinanceConnection {
     this.#socket.send(data);
   }
 
-  #onMessage(text: string): void {
+  /** Sends what is queued, stops listening and closes the connection in the orderly way. */
+  close(code: number, reason?: string): void {
+    this.flush();
+    this.unsubscribeAll();
+    this.#socket.close(code, reason);
+  }
+
+  /** Stops listening to all streams. */
+  unsubscribeAll(): void {
+    for (const stream of this.streams) this.#onUnsubscribed(stream);
+    this.streams.clear();
+  }
+
+  /** Whether the client may send one more message. */
+  #countMessage(): boolean {
     const nowMs = performance.now();
     if (nowMs - this.#windowStartMs >= 1_000) {
       this.#windowStartMs = nowMs;
       this.#messagesInWindow = 0;
     }
-    if (++this.#messagesInWindow > MAX_MESSAGES_PER_SECOND) {
-      this.#socket.close(POLICY_VIOLATION, "Too many requests");
-      return;
-    }
-    this.send(JSON.stringify(this.#answer(text)));
+    if (++this.#messagesInWindow <= MAX_MESSAGES_PER_SECOND) return true;
+    this.close(POLICY_VIOLATION, "Too many requests");
+    return false;
   }
 
-  #answer(text: string): object {
+  #onMessage(text: string): void {
+    if (!this.#countMessage() || this.#socket.readyState !== this.#socket.OPEN) return;
+    const answer = this.#answer(text);
+    this.send(JSON.stringify("code" in answer && this.#nestsErrors ? nest(answer) : answer));
+  }
+
+  #answer(text: string): Refusal | { readonly result: unknown; readonly id: RequestId } {
     let request: unknown;
     try {
       request = JSON.parse(text);
     } catch (error) {
-      return { code: INVALID_JSON, msg: `Invalid JSON: ${(error as Error).message}` };
+      const place = placeAt(text, positionOf(text, error as Error));
+      return { code: INVALID_JSON, msg: `Invalid JSON: expected value ${place}` };
     }
     if (typeof request !== "object" || request === null || Array.isArray(request)) {
       return { code: INVALID_REQUEST, msg: "Invalid request: expected an object" };
@@ -104,7 +136,10 @@ export class BinanceConnection {
       return { code: INVALID_REQUEST, msg: "Invalid request: request ID must be an unsigned integer" };
     }
     const refuse = (code: number, msg: string) => ({ code, msg, id });
-    if (method === undefined) return refuse(INVALID_REQUEST, "Invalid request: missing field `method`");
+    if (method === undefined) {
+      const place = placeAt(text, text.length);
+      return refuse(INVALID_REQUEST, `Invalid request: missing field \`method\` ${place}`);
+    }
     switch (method) {
       case "SUBSCRIBE":
       case "UNSUBSCRIBE": {
@@ -118,30 +153,35 @@ export class BinanceConnection {
       case "SET_PROPERTY":
       case "GET_PROPERTY":
         return this.#property(method === "SET_PROPERTY", params, id);
-      default:
-        return refuse(
-          INVALID_REQUEST,
-          `Invalid request: unknown variant \`${String(method)}\`, expected one of ${METHODS.join(", ")}`,
-        );
+      default: {
+        const name = JSON.stringify(method);
+        const place = placeAt(text, text.indexOf(name) + name.length);
+        const known = METHODS.map((each) => `\`${each}\``).join(", ");
+        const unknown = `unknown variant \`${String(method)}\`, expected one of ${known} ${place}`;
+        return refuse(INVALID_REQUEST, `Invalid request: ${unknown}`);
+      }
     }
   }
 
-  #change(subscribe: boolean, names: readonly string[], id: RequestId): object {
+  #change(subscribe: boolean, names: readonly string[], id: RequestId) {
     if (!subscribe) {
       for (const name of names) if (this.streams.delete(name)) this.#onUnsubscribed(name);
       return { result: null, id };
     }
     if (new Set([...this.streams, ...names]).size > MAX_STREAMS) {
-      return { code: INVALID_REQUEST, msg: `Invalid request: more than ${MAX_STREAMS} streams`, id };
+      return { code: TOO_MANY_STREAMS, msg: "Too many subscriptions", id };
     }
     for (const name of names) this.subscribe(name);
     return { result: null, id };
   }
 
-  #property(set: boolean, params: unknown, id: RequestId): object {
-    const [name, value] = Array.isArray(params) ? (params as unknown[]) : [];
+  #property(set: boolean, params: unknown, id: RequestId) {
+    const [name, value, ...rest] = Array.isArray(params) ? (params as unknown[]) : [];
     if (typeof name !== "string") {
       return { code: INVALID_REQUEST, msg: "Invalid request: property name must be a string", id };
+    }
+    if (rest.length > 0 || (!set && value !== undefined)) {
+      return { code: INVALID_REQUEST, msg: "Invalid request: too many parameters", id };
     }
     if (name !== "combined") return { code: UNKNOWN_PROPERTY, msg: "Unknown property", id };
     if (!set) return { result: this.combined, id };
@@ -158,4 +198,21 @@ function isRequestId(id: unknown): id is RequestId {
   if (id === null) return true;
   if (typeof id === "string") return id.length <= MAX_ID_LENGTH && /^[A-Za-z0-9_-]*$/.test(id);
   return Number.isSafeInteger(id);
+}
+
+function nest({ id, ...error }: Refusal): object {
+  return { error, ...(id === undefined ? {} : { id }) };
+}
+
+/** Where V8 stopped reading, as far as its message tells. */
+function positionOf(text: string, { message }: Error): number {
+  const position = /at position (\d+)/.exec(message)?.[1];
+  if (position !== undefined) return Number(position) + 1;
+  const token = /^Unexpected token '(.)'/u.exec(message)?.[1];
+  return token === undefined ? text.length : text.indexOf(token) + 1;
+}
+
+function placeAt(text: string, position: number): string {
+  const lines = text.slice(0, position).split("\n");
+  return `at line ${lines.length} column ${lines.at(-1)!.length}`;
 }

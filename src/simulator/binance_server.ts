@@ -18,8 +18,15 @@ export interface BinanceServerOptions {
   readonly port?: number;
   /** Time between two ping frames, ms. @default 20,000 */
   readonly pingIntervalMs?: number;
+  /** A client that leaves pings without their pongs for longer is cut off, ms. @default 60,000 */
+  readonly pongDeadlineMs?: number;
   /** A connection is closed at this age, ms. @default 24 h */
   readonly maxAgeMs?: number;
+  /**
+   * Whether errors are answered as `{"error":{"code":…,"msg":…},"id":…}`, which is what Binance is seen to send.
+   * @default false: as it documents them
+   */
+  readonly nestsErrors?: boolean;
 }
 
 const DAY_MS = 86_400_000;
@@ -48,9 +55,13 @@ export class BinanceServer {
     this.#http = http;
     this.#options = {
       pingIntervalMs: options.pingIntervalMs ?? PING_INTERVAL_MS,
+      pongDeadlineMs: options.pongDeadlineMs ?? PONG_DEADLINE_MS,
+      nestsErrors: options.nestsErrors ?? false,
       maxAgeMs: options.maxAgeMs ?? DAY_MS,
     };
     http.on("upgrade", (request, socket, head) => {
+      // A client that goes away now is nobody's failure.
+      socket.on("error", () => socket.destroy());
       const target = parseTarget(request.url ?? "/");
       if (target === undefined) {
         socket.end("HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
@@ -96,7 +107,7 @@ export class BinanceServer {
   }
 
   /**
-   * Sends an event (JSON text, ASCII) to all who listen to its stream, with the other events of this turn of the
+   * Sends an event (JSON text) to all who listen to its stream, with the other events of this turn of the
    * event loop in one write. Returns whether somebody listens.
    */
   publish(stream: string, event: string): boolean {
@@ -145,9 +156,7 @@ export class BinanceServer {
 
   /** Closes every connection in the orderly way; nobody counts as a listener from now on. */
   closeAll(code = GOING_AWAY): void {
-    this.#flush();
-    this.#listeners.clear();
-    for (const socket of this.#connections.keys()) socket.close(code);
+    for (const connection of this.#connections.values()) connection.close(code);
   }
 
   /** Cuts every connection without a word. */
@@ -169,6 +178,7 @@ export class BinanceServer {
       socket,
       raw,
       combined: target.combined,
+      nestsErrors: this.#options.nestsErrors,
       onSubscribed: (stream) => {
         const listeners = this.#listeners.get(stream) ?? new Set();
         this.#listeners.set(stream, listeners.add(connection));
@@ -177,21 +187,31 @@ export class BinanceServer {
     });
     for (const stream of target.streams) connection.subscribe(stream);
     this.#connections.set(socket, connection);
-    const { pingIntervalMs, maxAgeMs } = this.#options;
-    let answeredMs = performance.now();
-    socket.on("pong", () => (answeredMs = performance.now()));
+    const { maxAgeMs } = this.#options;
     socket.on("error", () => socket.terminate());
-    const pings = setInterval(() => {
-      if (performance.now() - answeredMs > PONG_DEADLINE_MS) socket.terminate();
-      else socket.ping(String(Date.now()));
-    }, pingIntervalMs);
-    const end = setTimeout(() => socket.close(GOING_AWAY), maxAgeMs);
+    const pings = this.#startPings(socket);
+    const end = setTimeout(() => connection.close(GOING_AWAY), maxAgeMs);
     socket.once("close", () => {
       clearInterval(pings);
       clearTimeout(end);
       this.#connections.delete(socket);
-      for (const stream of connection.streams) this.#unlisten(stream, connection);
+      connection.unsubscribeAll();
     });
+  }
+
+  /** Pings a client, and cuts it off when it has left pings unanswered for too long. */
+  #startPings(socket: WebSocket): NodeJS.Timeout {
+    const { pingIntervalMs, pongDeadlineMs } = this.#options;
+    let payload = "";
+    let answeredMs = performance.now();
+    // A pong counts that has a copy of the ping's payload; unsolicited ones are allowed and do not.
+    socket.on("pong", (data) => {
+      if (data.toString() === payload) answeredMs = performance.now();
+    });
+    return setInterval(() => {
+      if (performance.now() - answeredMs > pongDeadlineMs) socket.terminate();
+      else socket.ping((payload = String(Date.now())));
+    }, pingIntervalMs);
   }
 
   #unlisten(stream: string, connection: BinanceConnection): void {
@@ -208,7 +228,8 @@ interface Target {
 }
 
 function parseTarget(path: string): Target | undefined {
-  const { pathname, searchParams } = new URL(path, "ws://localhost");
+  if (!URL.canParse(path, BASE)) return undefined;
+  const { pathname, searchParams } = new URL(path, BASE);
   if (pathname === "/stream") {
     const streams = searchParams.get("streams") ?? "";
     return { combined: true, streams: streams.split("/").filter((name) => name !== "") };
@@ -218,13 +239,17 @@ function parseTarget(path: string): Target | undefined {
   return { combined: false, streams: (raw[1] ?? "").split("/").filter((name) => name !== "") };
 }
 
+/** Stands in for scheme and host where a request has its path alone. */
+const BASE = "ws://localhost";
 const TEXT_FRAME = "\x81";
 const LENGTH_16 = 126;
 const LENGTH_64 = 127;
 
-/** An unmasked text frame (RFC 6455, 5.2) as Latin-1 text; `text` is ASCII, so characters are bytes. */
-function frame(text: string): string {
-  const { length } = text;
+/** An unmasked text frame (RFC 6455, 5.2) as Latin-1 text, in which characters are bytes. */
+function frame(event: string): string {
+  const length = Buffer.byteLength(event);
+  // Nearly every event is ASCII; names of some markets are not.
+  const text = length === event.length ? event : Buffer.from(event).toString("latin1");
   if (length < LENGTH_16) return `${TEXT_FRAME}${String.fromCharCode(length)}${text}`;
   const bytes = (count: number) =>
     String.fromCharCode(
