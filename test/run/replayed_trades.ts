@@ -42,6 +42,11 @@ export function replayedTrades(markets: readonly Market[], options: ReplayedTrad
   return { events, trades };
 }
 
+/** Events as a replay takes them. */
+export async function* inTurn(events: readonly RecordedEvent[]): AsyncGenerator<RecordedEvent> {
+  yield* events;
+}
+
 function tradeOf(market: string, event: string): ReferenceTrade {
   const { t, p, q, T, m } = JSON.parse(event) as { t: number; p: string; q: string; T: number; m: boolean };
   return { market, id: t, price: p, quantity: q, buy: !m, timeMs: T };

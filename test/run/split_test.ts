@@ -10,7 +10,7 @@ import { replay } from "../../src/simulator/replay.ts";
 import { areStored, checkStored, expectedCandles, storedCandles } from "../pipeline/expected_candles.ts";
 import { createStore, type Store, until } from "../pipeline/harness.ts";
 import { Command } from "./command.ts";
-import { replayedTrades } from "./replayed_trades.ts";
+import { inTurn, replayedTrades } from "./replayed_trades.ts";
 
 const MARKETS = ["ADA", "BTC", "SOL", "DOGE", "ETH", "XRP"].map((base) =>
   parseMarket(`binance:${base}-USDT`),
@@ -73,10 +73,6 @@ test("one ingest process and two worker processes store each candle of a replay 
   const [{ count } = { count: 0 }] = await store.query('SELECT count("id") FROM ticks.ticks');
   assert.equal(count, trades.length);
 });
-
-async function* inTurn<T>(values: readonly T[]): AsyncGenerator<T> {
-  yield* values;
-}
 
 /** Holds the stream of candles against what is stored: one message for each candle. */
 async function checkMessages(natsUrl: string, store: Store): Promise<void> {
