@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
+import { connect } from "nats";
 import { until } from "../pipeline/harness.ts";
 import { Command, type Exit, leftIn, privateFolder, serversIn } from "./command.ts";
 
@@ -64,6 +65,20 @@ test("run works beside another one, and each takes its own servers with it on SI
   assert.deepEqual(await second.ends(), CLEAN);
   await assertNothingLeft(folders[1]);
   for (const run of runs) assert.ok(summaryOf(run).candlesStored > 0, run.stdout);
+});
+
+test("servers runs nothing but the servers, and says where they are", async (t) => {
+  const folder = await privateFolder(t);
+  const servers = new Command(t, "servers", { TMPDIR: folder });
+  const [, natsUrl, influxUrl] = await servers.prints(/^export NATS_URL=(\S+) INFLUX_URL=(\S+)\n$/);
+  assert.equal(serversIn(folder).length, 2);
+  const ping = await fetch(`${influxUrl}/ping`);
+  assert.equal(ping.status, 204);
+  const connection = await connect({ servers: natsUrl! });
+  await connection.close();
+  servers.send("SIGTERM");
+  assert.deepEqual(await servers.ends(), CLEAN);
+  await assertNothingLeft(folder);
 });
 
 /** Moments of the start at which the user changes their mind. */
