@@ -28,6 +28,12 @@ function describeError(error: unknown): unknown {
     message: error.message,
     ...("code" in error ? { code: error.code } : {}),
     stack: error.stack,
-    ...(error.cause instanceof Error ? { cause: `${error.cause.name}: ${error.cause.message}` } : {}),
+    ...(error.cause instanceof Error ? { cause: describeCause(error.cause) } : {}),
   };
+}
+
+/** Where several addresses were tried in vain, the cause has no message, only a code. */
+function describeCause(cause: Error): string {
+  const code = "code" in cause ? String(cause.code) : "";
+  return `${cause.name}: ${cause.message === "" ? code : cause.message}`;
 }
