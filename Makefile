@@ -1,9 +1,13 @@
 # Every command of tickline. `make` alone lists them.
 
 # Settings come from the environment; a file .env beside this one fills in what is not set there.
-tickline  = node $(if $(wildcard .env),--env-file=.env) --import tsx src/main.ts
+tickline  = node $(if $(wildcard .env),--env-file=.env) --enable-source-maps $(node_flags) $(program)
 installed = node_modules/.package-lock.json
+program   = .tools/build/main.js
 tools     = .tools
+
+# Ticks live for a moment: a small young generation keeps them out of the old one and costs no speed.
+node_flags = --max-semi-space-size=8
 
 # Folder or files that `make test` runs.
 TESTS ?= test
@@ -24,25 +28,25 @@ install: $(installed) install-servers ## Packages, and the two servers where the
 install-servers: ## nats-server and influxd: unpacks Debian's packages into .tools/ unless both are on PATH
 	@sh deploy/fetch_servers.sh $(tools)
 
-run: $(installed) install-servers ## Everything, on private servers and the simulated market; Ctrl-C or DURATION ends it
+run: $(program) install-servers ## Everything, on private servers and the simulated market; Ctrl-C or DURATION ends it
 	@$(tickline) run
 
-run-ingest: $(installed) ## Ingest the MARKETS into NATS_URL
+run-ingest: $(program) ## Ingest the MARKETS into NATS_URL
 	@$(tickline) run-ingest
 
-run-workers: $(installed) ## Make and store candles: NATS_URL to INFLUX_URL; ACTORS chooses
+run-workers: $(program) ## Make and store candles: NATS_URL to INFLUX_URL; ACTORS chooses
 	@$(tickline) run-workers
 
-servers: $(installed) install-servers ## Only a private nats-server and influxd
+servers: $(program) install-servers ## Only a private nats-server and influxd
 	@$(tickline) servers
 
-inspect: $(installed) ## Streams, consumers, lag and losses
+inspect: $(program) ## Streams, consumers, lag and losses
 	@$(tickline) inspect
 
-record: $(installed) ## Raw frames of the venues to FILE
+record: $(program) ## Raw frames of the venues to FILE
 	@$(tickline) record
 
-replay: $(installed) ## FILE back through a local exchange at SPEED times real time
+replay: $(program) ## FILE back through a local exchange at SPEED times real time
 	@$(tickline) replay
 
 # Two files at a time: each may have servers of its own.
@@ -54,9 +58,15 @@ check: $(installed) ## Format, lint, import order and types
 	@node_modules/.bin/biome check --error-on-warnings
 	@node_modules/.bin/tsc --noEmit
 
-bench: $(installed) install-servers ## Benchmarks
+bench: $(program) install-servers ## Benchmarks
 	@find test/bench -name '*_bench.ts' 2>/dev/null | LC_ALL=C sort | while read -r file; do \
 		echo "$$file"; node --import tsx "$$file" || exit 1; done
+
+# Node 20 runs no TypeScript: one file of JavaScript, made in a moment, starts faster than a loader and is 30 MB smaller.
+# It lies two folders deep, as the modules of src do, so that paths from a module to the root hold.
+$(program): $(installed) $(shell find src -name '*.ts')
+	@node_modules/.bin/esbuild src/main.ts --bundle --packages=external --platform=node --format=esm --target=node20 \
+		--sourcemap --log-level=warning --outfile=$@
 
 # npm writes this file last, so it stands for a complete installation.
 $(installed): package.json package-lock.json

@@ -3,6 +3,11 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
+/** How `make` runs tickline, which it has bundled before it runs a benchmark. */
+export const TICKLINE = ["--max-semi-space-size=8", ".tools/build/main.js"];
+/** How a TypeScript module of the benchmark is run. */
+export const TYPESCRIPT = ["--import", "tsx"];
+
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 /** What the status line says of a lag: `lag p50 0.98 ms p99 117 ms max 130 ms`. */
 const LAG = /lag p50 ([\d.]+) ms p99 ([\d.]+) ms max ([\d.]+) ms/;
@@ -21,7 +26,7 @@ export class BenchProcess {
   readonly #exited: Promise<unknown[]>;
 
   constructor(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
-    this.#child = spawn(process.execPath, ["--import", "tsx", ...args], {
+    this.#child = spawn(process.execPath, args, {
       cwd: ROOT,
       env: { PATH: process.env.PATH, ...env },
       stdio: ["pipe", "pipe", "inherit"],

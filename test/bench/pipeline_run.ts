@@ -4,7 +4,7 @@ import { startInfluxd } from "../../src/servers/influxd.ts";
 import { startNatsServer } from "../../src/servers/nats_server.ts";
 import { freePort } from "../../src/servers/port.ts";
 import { createInfluxClient } from "../../src/store/provision.ts";
-import { BenchProcess, type LagLine } from "./pipeline_processes.ts";
+import { BenchProcess, type LagLine, TICKLINE, TYPESCRIPT } from "./pipeline_processes.ts";
 import { cpuSeconds, rssMiB } from "./process_usage.ts";
 
 const MARKETS = 50;
@@ -44,6 +44,7 @@ export async function runPipeline(options: PipelineRunOptions): Promise<Pipeline
   const nats = await startNatsServer();
   const influxd = await startInfluxd();
   const venue = new BenchProcess([
+    ...TYPESCRIPT,
     VENUE,
     bases.map((base) => `${base}USDT`).join(","),
     String(tradesPerSecond),
@@ -59,8 +60,8 @@ export async function runPipeline(options: PipelineRunOptions): Promise<Pipeline
     LOG_LEVEL: "warn",
     ...options.env,
   };
-  const workers = new BenchProcess(["src/main.ts", "run-workers"], env);
-  const ingest = new BenchProcess(["src/main.ts", "run-ingest"], {
+  const workers = new BenchProcess([...TICKLINE, "run-workers"], env);
+  const ingest = new BenchProcess([...TICKLINE, "run-ingest"], {
     ...env,
     METRICS_PORT: String(metricsPort),
   });
