@@ -5,8 +5,8 @@ import { planLevels } from "../../src/kline/level.ts";
 import { createCalendar } from "../../src/market/calendar.ts";
 import { FIXED_INTERVAL_MS, type Interval } from "../../src/market/interval.ts";
 import type { TickBatch } from "../../src/market/tick.ts";
-import { TickBuffer } from "../../src/market/tick_buffer.ts";
 import { Tally } from "../../src/observe/tally.ts";
+import { toBatches } from "./batches.ts";
 import { describeMachine, formatRate, median, printTable } from "./machine.ts";
 import { BENCH_MARKETS, readTrades, simulateEvents } from "./simulated_trades.ts";
 
@@ -21,23 +21,6 @@ const TICKS = 1_000_000;
 const TICKS_PER_SECOND = 1_000;
 const BATCH_TICKS = 64;
 const ROUNDS = 5;
-
-function toBatches(trades: readonly Trade[]): TickBatch[] {
-  const batches: TickBuffer[] = [];
-  for (const trade of trades) {
-    let batch = batches.at(-1);
-    if (batch === undefined || batch.full) batches.push((batch = new TickBuffer(BATCH_TICKS)));
-    const i = batch.length++;
-    const { name } = BENCH_MARKETS[trade.market]!;
-    batch.market[i] = batch.indexOf(name, trade.priceDecimals, trade.quantityDecimals);
-    batch.id[i] = trade.id;
-    batch.price[i] = trade.price;
-    batch.quantity[i] = trade.quantity;
-    batch.buy[i] = trade.buy ? 1 : 0;
-    batch.timeMs[i] = trade.timeMs;
-  }
-  return batches;
-}
 
 /** Seconds that our engine takes; it publishes every closed candle to nobody. */
 function runEngine(batches: readonly TickBatch[]): { seconds: number; candles: number } {
@@ -111,7 +94,7 @@ function runTardisDirectly(trades: readonly TardisTrade[]): { seconds: number; c
 }
 
 const trades = readTrades(simulateEvents(TICKS, TICKS_PER_SECOND));
-const batches = toBatches(trades);
+const batches = toBatches(trades, BATCH_TICKS);
 const tardisTrades = toTardis(trades);
 const contestants = [
   { name: "tickline engine", run: () => runEngine(batches) },

@@ -6,15 +6,15 @@ import { readStream } from "../../src/bus/stream_reader.ts";
 import { Streams } from "../../src/bus/streams.ts";
 import { tickFilter, tickSubject } from "../../src/bus/subject.ts";
 import { TickPublisher } from "../../src/bus/tick_publisher.ts";
-import { TickBuffer } from "../../src/market/tick_buffer.ts";
 import { createLog } from "../../src/observe/log.ts";
 import { Tally } from "../../src/observe/tally.ts";
 import { startNatsServer } from "../../src/servers/nats_server.ts";
 import { TickDecoder } from "../../src/wire/tick_decoder.ts";
 import { TickEncoder } from "../../src/wire/tick_encoder.ts";
+import { toBatches } from "./batches.ts";
 import { describeMachine, formatRate, median, printTable } from "./machine.ts";
 import { cpuSeconds } from "./process_usage.ts";
-import { BENCH_MARKETS, readTrades, simulateEvents } from "./simulated_trades.ts";
+import { readTrades, simulateEvents } from "./simulated_trades.ts";
 
 /**
  * The wire alone, as fast as it goes: one process encodes and publishes with acks, nats-server stores in memory,
@@ -46,13 +46,13 @@ async function publish(url: string, batchTicks: number): Promise<void> {
   await streams.ensure("TICKS");
   const dropped = new Tally();
   const publisher = new TickPublisher(bus, streams, dropped);
-  const batch = fill(batchTicks);
+  const [batch] = toBatches(readTrades(simulateEvents(batchTicks, 1_000)), batchTicks);
   const encoder = new TickEncoder();
   const epoch = Date.now();
   const subject = tickSubject(SHARD, VENUE);
   for (let seq = 1; seq <= TICKS / batchTicks; seq++) {
     if (publisher.congested) await publisher.waitForRoom(never);
-    const message = { epoch, seq, sentMs: Date.now(), venueMs: 0, ticks: batch, down: [] };
+    const message = { epoch, seq, sentMs: Date.now(), venueMs: 0, ticks: batch!, down: [] };
     publisher.tryPublish(subject, encoder.encode(message));
     // As ingest does: what a turn of the event loop brings is sent at its end.
     if (seq % 16 === 0) await new Promise((resolve) => setImmediate(resolve));
@@ -63,25 +63,6 @@ async function publish(url: string, batchTicks: number): Promise<void> {
   await bus.close();
   // The reader still looks at what this process has used.
   await once(process, "message");
-}
-
-function fill(batchTicks: number): TickBuffer {
-  const batch = new TickBuffer(batchTicks);
-  for (const trade of readTrades(simulateEvents(batchTicks, 1_000))) {
-    const i = batch.length++;
-    batch.market[i] = batch.indexOf(
-      BENCH_MARKETS[trade.market]!.name,
-      trade.priceDecimals,
-      trade.quantityDecimals,
-    );
-    batch.id[i] = trade.id;
-    batch.price[i] = trade.price;
-    batch.quantity[i] = trade.quantity;
-    batch.buy[i] = trade.buy ? 1 : 0;
-    batch.timeMs[i] = trade.timeMs;
-    batch.receivedMs[i] = trade.timeMs;
-  }
-  return batch;
 }
 
 /** One run; the reader is this process. */
