@@ -11,9 +11,11 @@ import type { InfluxLane } from "../store/influx_lane.ts";
 import { candleLine } from "../store/line_protocol.ts";
 import { decodeCandle } from "../wire/candle_codec.ts";
 import { BadMessageError } from "../wire/tick_message.ts";
+import { ReadPosition } from "./read_position.ts";
 
 /** Most points of which the revision is remembered, oldest forgotten first. */
 const MAX_REVISIONS = 200_000;
+const FILTER = "candles.>";
 
 export interface CandlePersistOptions {
   /** Candles of other shards are left to other processes. */
@@ -34,11 +36,13 @@ export class CandlePersistActor implements Actor {
   readonly badMessages = new Tally();
   readonly readerRestarts = new Tally();
   readonly #options: CandlePersistOptions;
+  readonly #position: ReadPosition;
   #received = 0;
   #stale = 0;
 
   constructor(options: CandlePersistOptions) {
     this.#options = options;
+    this.#position = new ReadPosition(options.bus, "CANDLES", FILTER);
     this.permissions = options.permissions;
   }
 
@@ -55,6 +59,14 @@ export class CandlePersistActor implements Actor {
     };
   }
 
+  /**
+   * Waits until all candles that are in the stream now were handed to the lane; false if the signal is aborted
+   * first, or NATS is away.
+   */
+  caughtUp(signal: AbortSignal): Promise<boolean> {
+    return this.#position.caughtUp(signal);
+  }
+
   async run({ signal, ready }: ActorContext): Promise<void> {
     const { bus, streams, lane, consumerExpiryMs } = this.#options;
     await streams.ensure("CANDLES");
@@ -69,14 +81,15 @@ export class CandlePersistActor implements Actor {
     try {
       const messages = readStream(bus, streams, {
         stream: "CANDLES",
-        filter: "candles.>",
+        filter: FILTER,
         name: this.name,
         expiryMs: consumerExpiryMs,
         restarts: this.readerRestarts,
         signal,
       });
-      for await (const { subject, data } of messages) {
-        this.#onMessage(subject, data, revisions);
+      for await (const message of messages) {
+        this.#onMessage(message.subject, message.data, revisions);
+        this.#position.note(message);
         await lane.room(signal);
       }
     } finally {

@@ -11,6 +11,7 @@ import type { InfluxLane } from "../store/influx_lane.ts";
 import { tickLine } from "../store/line_protocol.ts";
 import { TickDecoder } from "../wire/tick_decoder.ts";
 import { BadMessageError } from "../wire/tick_message.ts";
+import { ReadPosition } from "./read_position.ts";
 
 export interface TickPersistOptions {
   readonly shard: number;
@@ -33,12 +34,14 @@ export class TickPersistActor implements Actor {
   readonly badMessages = new Tally();
   readonly readerRestarts = new Tally();
   readonly #options: TickPersistOptions;
+  readonly #position: ReadPosition;
   #lostBatches = 0;
 
   constructor(options: TickPersistOptions) {
     this.name = `persist-ticks-${options.shard}`;
     this.permissions = options.permissions;
     this.#options = options;
+    this.#position = new ReadPosition(options.bus, "TICKS", tickFilter(options.shard));
   }
 
   status() {
@@ -52,6 +55,14 @@ export class TickPersistActor implements Actor {
       retries: Object.fromEntries(lane.retries.entries()),
       pending: lane.pending,
     };
+  }
+
+  /**
+   * Waits until all ticks of the shard that are in the stream now were handed to the lane; false if the signal is aborted
+   * first, or NATS is away.
+   */
+  caughtUp(signal: AbortSignal): Promise<boolean> {
+    return this.#position.caughtUp(signal);
   }
 
   async run({ signal, ready }: ActorContext): Promise<void> {
@@ -75,8 +86,9 @@ export class TickPersistActor implements Actor {
         restarts: this.readerRestarts,
         signal,
       });
-      for await (const { subject, data } of messages) {
-        this.#onMessage(venueOf(subject), data, { decoder, ledger });
+      for await (const message of messages) {
+        this.#onMessage(venueOf(message.subject), message.data, { decoder, ledger });
+        this.#position.note(message);
         await lane.room(signal);
       }
     } finally {

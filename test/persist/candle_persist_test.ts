@@ -192,3 +192,39 @@ persistTest(
     assert.ok(rows.every(({ revision, trades }) => revision === 3 && trades === 900));
   },
 );
+
+persistTest(
+  "CandlePersistActor has caught up when it has read what is in the stream, old and new",
+  async (t) => {
+    const lane = t.openLane({ retentionPolicy: "candles" });
+    const actor = createActor(t, lane, new Set([shardOf("binance:BTC-USDT", SHARDS)]));
+    const end = t.start(actor);
+    assert.equal(await actor.caughtUp(t.signal), true, "there is nothing to read");
+    await publish(t, minutes(3_000));
+    // The last one in the stream is one of others.
+    await publish(t, [{ ...candle, market: "ETH-USDT" }]);
+    assert.equal(await actor.caughtUp(t.signal), true);
+    await end();
+    assert.equal(actor.status().received, 3_000);
+    // What it reads again says nothing about what is new.
+    const successor = createActor(t, lane);
+    const endSuccessor = t.start(successor);
+    await publish(t, minutes(1_000, { revision: 3 }));
+    assert.equal(await successor.caughtUp(t.signal), true);
+    await endSuccessor();
+    assert.equal(successor.status().received, 4_001);
+  },
+);
+
+persistTest("CandlePersistActor has not caught up while InfluxDB is down", async (t) => {
+  const lane = t.openLane({ retentionPolicy: "candles", maxLines: 100 });
+  const actor = createActor(t, lane);
+  t.influxd.kill("SIGKILL");
+  t.start(actor);
+  await publish(t, minutes(2_000));
+  assert.equal(await actor.caughtUp(AbortSignal.timeout(300)), false);
+  await t.influxd.restart();
+  assert.equal(await actor.caughtUp(t.signal), true);
+  await lane.flush(t.signal);
+  assert.equal(lane.lines.get("stored"), 2_000);
+});

@@ -136,3 +136,20 @@ persistTest("TickPersistActor skips and counts batches that are older than TICK_
   assert.deepEqual(actor.status().ticks, { skipped: 10, received: 5 });
   assert.equal(actor.status().lostBatches, 0);
 });
+
+persistTest("TickPersistActor has caught up when it has read its own shard", async (t) => {
+  const lane = t.openLane({ retentionPolicy: "ticks", maxLines: 20_000 });
+  const actor = createActor(t, lane);
+  const end = t.start(actor);
+  assert.equal(await actor.caughtUp(t.signal), true, "there is nothing to read");
+  const batches = Array.from({ length: 200 }, (_, i) =>
+    encode(sweep(20, { id: 1 + i * 20 }), { seq: i + 1 }),
+  );
+  await publish(t, ...batches);
+  t.bus.connection.publish(tickSubject(SHARD + 1, "binance"), encode([tick], { seq: 1 }));
+  assert.equal(await actor.caughtUp(t.signal), true);
+  await end();
+  assert.equal(actor.ticks.get("received"), 4_000);
+  await lane.flush(t.signal);
+  assert.equal(lane.lines.get("stored"), 4_000);
+});

@@ -1,0 +1,52 @@
+import type { Bus } from "../bus/connection.ts";
+import type { BusMessage } from "../bus/stream_reader.ts";
+import type { StreamName } from "../bus/streams.ts";
+import { Waiters } from "../bus/waiters.ts";
+
+/** JetStream API error: there is no such message. */
+const NO_MESSAGE = 10037;
+/** Where the number in the stream stands in `$JS.ACK.<stream>.<consumer>.…`, and where a domain goes before these. */
+const SEQUENCE_TOKEN = 5;
+const SEQUENCE_TOKEN_AFTER_DOMAIN = 7;
+const TOKENS_WITH_DOMAIN = 11;
+
+/** How far a reader of a stream has come: so that a stop can wait for what is there, and for no more. */
+export class ReadPosition {
+  readonly #bus: Bus;
+  readonly #stream: StreamName;
+  readonly #filter: string;
+  readonly #waiters = new Waiters();
+  /** Of the message that was read last; a reader that starts anew goes back. */
+  #sequence = 0;
+
+  constructor(bus: Bus, stream: StreamName, filter: string) {
+    this.#bus = bus;
+    this.#stream = stream;
+    this.#filter = filter;
+  }
+
+  /** Notes that a message was read. */
+  note({ reply = "" }: BusMessage & { readonly reply?: string }): void {
+    const tokens = reply.split(".");
+    const index = tokens.length < TOKENS_WITH_DOMAIN ? SEQUENCE_TOKEN : SEQUENCE_TOKEN_AFTER_DOMAIN;
+    this.#sequence = Number(tokens[index]);
+    this.#waiters.wake();
+  }
+
+  /** Waits until all was read that is in the stream now; false if the signal is aborted first, or NATS is away. */
+  async caughtUp(signal: AbortSignal): Promise<boolean> {
+    let last: number;
+    try {
+      last = (await this.#bus.streams.streams.getMessage(this.#stream, { last_by_subj: this.#filter })).seq;
+    } catch (error) {
+      return isNoMessage(error);
+    }
+    await this.#waiters.until(() => this.#sequence >= last, signal);
+    return this.#sequence >= last;
+  }
+}
+
+function isNoMessage(error: unknown): boolean {
+  const { api_error } = error as { api_error?: { err_code?: number } };
+  return api_error?.err_code === NO_MESSAGE;
+}
