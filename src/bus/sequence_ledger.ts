@@ -1,3 +1,5 @@
+import { startOfEpochMs } from "../wire/epoch.ts";
+
 /** Most publisher lives that are remembered at a time; the one that was silent for longest is forgotten first. */
 const MAX_EPOCHS = 64;
 
@@ -22,13 +24,15 @@ const DUPLICATE: SequenceNews = { kind: "duplicate" };
 export class SequenceLedger {
   /** By epoch; the one that was heard last is last. */
   readonly #lastSeq = new Map<number, number>();
+  #sinceMs = Number.NaN;
 
-  /** Takes note of a message. */
-  observe(epoch: number, seq: number): SequenceNews {
+  /** Takes note of a message that its publisher sent at `sentMs`. */
+  observe(epoch: number, seq: number, sentMs: number): SequenceNews {
+    if (Number.isNaN(this.#sinceMs)) this.#sinceMs = sentMs;
     const last = this.#lastSeq.get(epoch);
     if (last === undefined) {
-      // The stream may hold only the end of the life that was running when this reader began.
-      const missed = this.#lastSeq.size === 0 ? 0 : seq - 1;
+      // The stream may hold only the end of the lives that were running when this reader began.
+      const missed = startOfEpochMs(epoch) < this.#sinceMs ? 0 : seq - 1;
       if (this.#lastSeq.size >= MAX_EPOCHS) this.#lastSeq.delete(this.#lastSeq.keys().next().value!);
       this.#lastSeq.set(epoch, seq);
       return { kind: "epoch", missed };

@@ -7,7 +7,7 @@ import type { Market } from "../market/market.ts";
 import type { Logger } from "../observe/log.ts";
 import { Tally } from "../observe/tally.ts";
 import { BackPressure } from "./back_pressure.ts";
-import { type IngestAccount, sumTallies } from "./ingest_account.ts";
+import { addAccounts, type IngestAccount, sumTallies } from "./ingest_account.ts";
 import { RejectionLog } from "./rejection_log.ts";
 import type { TickPublisher } from "./tick_publisher.ts";
 import { TradeGate } from "./trade_gate.ts";
@@ -51,7 +51,7 @@ export interface IngestOptions {
 
 /** An actor that turns the frames of one venue into the tick stream. */
 export interface IngestActor extends Actor {
-  /** What it did so far, since it was last started; a copy. */
+  /** What it did so far, in all its lives; a copy. */
   account(): IngestAccount;
 }
 
@@ -75,6 +75,8 @@ export function createIngestActor(options: IngestOptions): IngestActor {
   }
   // A restarted actor begins afresh: with a new epoch, for one.
   let life = new IngestLife(options);
+  let past: IngestAccount | undefined;
+  const account = () => (past === undefined ? life.account() : addAccounts(past, life.account()));
   return {
     name: `ingest-${exchange.venue}`,
     permissions: {
@@ -82,11 +84,15 @@ export function createIngestActor(options: IngestOptions): IngestActor {
       env: ["WS_NO_BUFFER_UTIL", "WS_NO_UTF_8_VALIDATE"],
     },
     stallMs: STALL_MS,
-    run(context) {
-      life = new IngestLife(options);
-      return life.run(context);
+    async run(context) {
+      try {
+        await life.run(context);
+      } finally {
+        past = account();
+        life = new IngestLife(options);
+      }
     },
-    account: () => life.account(),
+    account,
   };
 }
 

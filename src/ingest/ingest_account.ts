@@ -36,6 +36,28 @@ export interface IngestAccount {
   readonly receiveLagMs: number;
 }
 
+/** What a restarted actor did in all its lives; how things are now is what the latest one says. */
+export function addAccounts(past: IngestAccount, now: IngestAccount): IngestAccount {
+  return {
+    ...now,
+    frames: past.frames + now.frames,
+    ignored: past.ignored + now.ignored,
+    accepted: past.accepted + now.accepted,
+    duplicates: past.duplicates + now.duplicates,
+    rejected: sumTallies([past.rejected, now.rejected]),
+    missing: past.missing + now.missing,
+    publishedTicks: past.publishedTicks + now.publishedTicks,
+    publishedMessages: past.publishedMessages + now.publishedMessages,
+    droppedTicks: sumTallies([past.droppedTicks, now.droppedTicks]),
+    droppedMessages: sumTallies([past.droppedMessages, now.droppedMessages]),
+    connections: past.connections + now.connections,
+    rollovers: past.rollovers + now.rollovers,
+    connectionEnds: sumTallies([past.connectionEnds, now.connectionEnds]),
+    refusedSubscriptions: past.refusedSubscriptions + now.refusedSubscriptions,
+    pauses: past.pauses + now.pauses,
+  };
+}
+
 /** The sum of some tallies. */
 export function sumTallies(tallies: readonly Tally[]): Tally {
   const sum = new Tally();

@@ -4,7 +4,7 @@ import type { Trade } from "../exchange/exchange.ts";
 import type { Market } from "../market/market.ts";
 import { shardOf } from "../market/shard.ts";
 import { Tally } from "../observe/tally.ts";
-import { createEpoch } from "./epoch.ts";
+import { createEpoch } from "../wire/epoch.ts";
 import { type PublishAccount, ShardPublisher } from "./shard_publisher.ts";
 import type { TickPublisher } from "./tick_publisher.ts";
 

@@ -129,7 +129,7 @@ export class KlineActor implements Actor {
       return;
     }
     const { ticks } = message;
-    const news = life.ledger.observe(message.epoch, message.seq);
+    const news = life.ledger.observe(message.epoch, message.seq, message.sentMs);
     if (news.kind === "duplicate") {
       this.#duplicateBatches++;
       return;

@@ -104,7 +104,7 @@ export class TickPersistActor implements Actor {
     const { lane, tickMaxLagMs, log } = this.#options;
     try {
       const { epoch, seq, sentMs, ticks } = decoder.decode(data);
-      const news = ledger.observe(epoch, seq);
+      const news = ledger.observe(epoch, seq, sentMs);
       if (news.kind === "duplicate") return;
       if (news.kind !== "next") this.#lostBatches += news.missed;
       if (tickMaxLagMs > 0 && Date.now() - sentMs > tickMaxLagMs) {

@@ -41,8 +41,16 @@ export function statusOf({ ingest, kline, persist }: Roles): Status {
     lose("tick_skipped", actor.ticks.get("skipped"));
     lose("tick_too_late", actor.ticks.get("too_late"));
   }
+  for (const actor of persist?.tickActors ?? []) {
+    lose("history_batch_missing", actor.status().lostBatches);
+    lose("history_message_bad", actor.badMessages.total);
+    lose("history_tick_skipped", actor.ticks.get("skipped"));
+  }
+  lose("candle_message_bad", persist?.candleActor.badMessages.total ?? 0);
   lose("candle_poison", persist?.candleLane.lines.get("poison") ?? 0);
-  lose("tick_poison", persist?.tickLane.lines.get("poison") ?? 0);
+  lose("history_tick_poison", persist?.tickLane.lines.get("poison") ?? 0);
+  lose("candle_beyond_retention", persist?.candleLane.lines.get("beyond_retention") ?? 0);
+  lose("history_tick_beyond_retention", persist?.tickLane.lines.get("beyond_retention") ?? 0);
   const sum = <T>(items: readonly T[], value: (item: T) => number) =>
     items.reduce((total, item) => total + value(item), 0);
   return {

@@ -93,12 +93,10 @@ function expectedCandles({ fromMs, toMs }: Replay): ExpectedCandle[] {
   const expected = JSON.parse(text) as Record<string, { candles: Record<string, Expected[]> }>;
   const isPart = fromMs !== undefined && toMs !== undefined;
   const intervals = isPart ? ["1s"] : INTERVALS;
+  // The recording cuts the first and the last candle off, and so does a part of it; its clock is 1.27 s behind.
   return intervals.flatMap((interval) =>
     Object.entries(MARKETS).flatMap(([symbol, market]) =>
-      expected[symbol]!.candles[
-        interval
-      ]!// The recording cuts the first and the last candle off, and so does a part of it; its clock is 1.27 s behind.
-      .slice(1, -1)
+      expected[symbol]!.candles[interval]!.slice(1, -1)
         .filter(({ t }) => !isPart || (t > fromMs + 4_000 && t < toMs - 4_000))
         .map(({ t, o, h, l, c, v, qv, n, buyv, first, last }) => ({
           interval,

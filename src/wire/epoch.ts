@@ -9,3 +9,8 @@ const RANDOM_SPAN = 4096;
 export function createEpoch(nowMs: number = Date.now()): number {
   return nowMs * RANDOM_SPAN + randomInt(RANDOM_SPAN);
 }
+
+/** When a publisher's life began, ms since the epoch by its own clock. */
+export function startOfEpochMs(epoch: number): number {
+  return Math.floor(epoch / RANDOM_SPAN);
+}
