@@ -10,6 +10,7 @@ import {
   decodeNumbered,
   encodeNumbered,
   eventually,
+  freeze,
 } from "./harness.ts";
 
 const CAPACITY = 8_192;
@@ -102,7 +103,7 @@ busTest(
   async ({ bus, server, streams, signal }) => {
     await streams.ensure("CANDLES");
     const publisher = new CandlePublisher(bus, streams);
-    server.kill("SIGSTOP");
+    await freeze(server);
     for (let seq = 1; seq <= CAPACITY; seq++) publisher.publish(subjectOf(1), encodeNumbered(1, seq));
     assert.equal(publisher.capacity, 0);
     assert.throws(() => publisher.publish(subjectOf(1), encodeNumbered(1, 0)), RangeError);

@@ -4,7 +4,7 @@ import { Bus } from "../../src/bus/connection.ts";
 import { createLog } from "../../src/observe/log.ts";
 import { startNatsServer } from "../../src/servers/nats_server.ts";
 import { freePort } from "../../src/servers/port.ts";
-import { busTest, eventually, natsBinaries } from "./harness.ts";
+import { busTest, eventually, freeze, natsBinaries } from "./harness.ts";
 
 const MEGABYTE = 1024 * 1024;
 
@@ -51,7 +51,7 @@ busTest(
 busTest(
   "Bus gives up a server that hangs although its socket takes nothing any more",
   async ({ bus, server, signal }) => {
-    server.kill("SIGSTOP");
+    await freeze(server);
     for (let i = 0; i < 16; i++) bus.connection.publish("flood", new Uint8Array(MEGABYTE / 2));
     await eventually("the connection is given up", () => !bus.connected, 15_000);
     assert.equal(bus.events.get("stale"), 1);

@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { delimiter } from "node:path";
 import type { TestContext } from "node:test";
 import { test } from "node:test";
@@ -10,6 +10,8 @@ import { findServer } from "../../src/servers/binaries.ts";
 import { type NatsServer, startNatsServer } from "../../src/servers/nats_server.ts";
 
 const POLL_MS = 10;
+/** State of a thread that a signal has stopped, in `/proc`. */
+const STOPPED = /\) T /;
 const BUILT_SERVER = new URL("../../.tools/go/bin/nats-server", import.meta.url).pathname;
 
 /** The servers to test against: those of `NATS_SERVERS`, else the installed one and a newer one if `make` built it. */
@@ -112,4 +114,12 @@ export function encodeNumbered(epoch: number, seq: number): Uint8Array {
 export function decodeNumbered(data: Uint8Array): { readonly epoch: number; readonly seq: number } {
   const [epoch, seq] = Buffer.from(data).toString().split(" ").map(Number);
   return { epoch: epoch!, seq: seq! };
+}
+
+/** Stops a server as a debugger would, and waits until each of its threads stands still: a signal takes its time. */
+export async function freeze(server: NatsServer): Promise<void> {
+  server.kill("SIGSTOP");
+  const tasks = `/proc/${server.pid}/task`;
+  const stands = (task: string) => STOPPED.test(readFileSync(`${tasks}/${task}/stat`, "latin1"));
+  await eventually("the server stands still", () => readdirSync(tasks).every(stands));
 }

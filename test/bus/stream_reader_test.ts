@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { setTimeout as delay } from "node:timers/promises";
 import { type BusMessage, readStream } from "../../src/bus/stream_reader.ts";
 import { Tally } from "../../src/observe/tally.ts";
-import { type BusTest, busTest, decodeNumbered, encodeNumbered, eventually } from "./harness.ts";
+import { type BusTest, busTest, decodeNumbered, encodeNumbered, eventually, freeze } from "./harness.ts";
 
 const SUBJECT = "ticks.0.sim";
 /** More than the three heartbeats whose lack ends a reader. */
@@ -134,7 +134,7 @@ busTest("readStream() waits for a server that hangs, and for one that is killed"
   await publish(t, 1, 1);
   assert.equal(await nextSeq(messages), 1);
   const waiting = readUntil(messages, 2);
-  t.server.kill("SIGSTOP");
+  await freeze(t.server);
   await eventually("the silence is noticed", () => restarts.get("silent") > 0, 10_000);
   t.server.kill("SIGCONT");
   await t.bus.untilConnected(t.signal);

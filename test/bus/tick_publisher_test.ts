@@ -5,7 +5,7 @@ import { readStream } from "../../src/bus/stream_reader.ts";
 import { tickFilter, tickSubject } from "../../src/bus/subject.ts";
 import { TickPublisher } from "../../src/bus/tick_publisher.ts";
 import { Tally } from "../../src/observe/tally.ts";
-import { busTest, createStreams, decodeNumbered, encodeNumbered, eventually } from "./harness.ts";
+import { busTest, createStreams, decodeNumbered, encodeNumbered, eventually, freeze } from "./harness.ts";
 
 const SUBJECT = tickSubject(0, "sim");
 const WINDOW = 2_000;
@@ -29,7 +29,7 @@ busTest(
     await streams.ensure("TICKS");
     const dropped = new Tally();
     const publisher = new TickPublisher(bus, streams, dropped);
-    server.kill("SIGSTOP");
+    await freeze(server);
     let taken = 0;
     for (let seq = 1; seq <= WINDOW + 100; seq++) {
       if (publisher.tryPublish(SUBJECT, encodeNumbered(1, seq))) taken++;
@@ -52,7 +52,7 @@ busTest(
     await streams.ensure("TICKS");
     const dropped = new Tally();
     const publisher = new TickPublisher(bus, streams, dropped);
-    server.kill("SIGSTOP");
+    await freeze(server);
     assert.equal(publisher.tryPublish(SUBJECT, encodeNumbered(1, 1)), true);
     await eventually("the connection is given up", () => !bus.connected, 10_000);
     assert.equal(publisher.tryPublish(SUBJECT, encodeNumbered(1, 2)), false);
