@@ -25,9 +25,11 @@ function createActor(t: PersistTest, lane: InfluxLane, ownedShards: ReadonlySet<
   });
 }
 
+/** Publishes candles; when it resolves the stream has them. */
 async function publish({ bus }: PersistTest, candles: readonly Candle[]): Promise<void> {
-  for (const each of candles) bus.connection.publish(candleSubject(each), encodeCandle(each));
-  await bus.connection.flush();
+  for (const each of candles.slice(0, -1)) bus.connection.publish(candleSubject(each), encodeCandle(each));
+  const last = candles.at(-1)!;
+  await bus.connection.jetstream().publish(candleSubject(last), encodeCandle(last));
 }
 
 function minutes(count: number, from: Partial<Candle> = {}): Candle[] {

@@ -48,9 +48,11 @@ function encode(ticks: readonly StoredTick[], { seq, sentMs = Date.now() }: Send
   });
 }
 
+/** Publishes messages; when it resolves the stream has them. */
 async function publish({ bus }: PersistTest, ...messages: Uint8Array[]): Promise<void> {
-  for (const message of messages) bus.connection.publish(tickSubject(SHARD, "binance"), message);
-  await bus.connection.flush();
+  const subject = tickSubject(SHARD, "binance");
+  for (const message of messages.slice(0, -1)) bus.connection.publish(subject, message);
+  await bus.connection.jetstream().publish(subject, messages.at(-1)!);
 }
 
 /** Trades of one sweep: consecutive ids, one ms. */
