@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { suite, type TestContext, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
+import { pino } from "pino";
 import { createLog } from "../../src/observe/log.ts";
 import { InfluxLane, type LaneOptions } from "../../src/store/influx_lane.ts";
 import { eventually } from "../bus/harness.ts";
@@ -92,6 +93,19 @@ suite("InfluxLane", { concurrency: true }, () => {
     assert.deepEqual(influx.stored, [...numbered(50), ...numbered(50, 100)]);
     assert.equal(influx.requests.length, 2);
     assert.deepEqual(countsOf(lane), { poison: 3, stored: 100 });
+  });
+
+  test("logs bad lines, yet no flood of them, and counts all", async (t) => {
+    let logged = 0;
+    const log = pino({ level: "error" }, { write: () => logged++ });
+    const { influx, lane, write } = await open(t, { log });
+    influx.answer = ({ lines }) => {
+      const reasons = lines.map((line) => `unable to parse '${line}': invalid number`);
+      return influxError(400, reasons.join("\n"));
+    };
+    await write(numbered(3_000));
+    assert.deepEqual(countsOf(lane), { poison: 3_000 });
+    assert.ok(logged > 0 && logged <= 100, `${logged} lines were logged`);
   });
 
   test("halves a batch until a bad line that nobody names stands alone", async (t) => {
