@@ -3,6 +3,8 @@ import type { TickBatch } from "../market/tick.ts";
 import type { Tally } from "../observe/tally.ts";
 import type { Trade } from "./candle_state.ts";
 import { type CandleRules, MarketCandles } from "./market_candles.ts";
+import type { PublishedBefore } from "./published_before.ts";
+import type { SavedMarket } from "./saved_state.ts";
 import { VenueClock } from "./venue_clock.ts";
 
 /** Publishers speak up at least this often, network and event loop delays included, ms. */
@@ -14,6 +16,16 @@ export interface BatchNews {
   readonly venueMs: number;
   /** Names of the markets whose feed is not connected. */
   readonly down: readonly string[];
+  /** Whether a market's candles have this batch already, for a while after going on from snapshots. @default none has */
+  readonly isKnown?: ((market: string) => boolean) | undefined;
+}
+
+/** What an engine knows of a market, to go on from in another life. */
+export interface EngineSnapshot {
+  /** The latest trade time that the engine had seen, and until when it had heard from publishers, ms. */
+  readonly clockMs: number;
+  readonly heardMs: number;
+  readonly market: SavedMarket;
 }
 
 /** How {@link CandleEngine.advance} publishes. */
@@ -38,17 +50,45 @@ export class CandleEngine {
   #heardMs = Number.NEGATIVE_INFINITY;
   #nextCloseMs = Number.POSITIVE_INFINITY;
 
-  /** @param outcomes counts every tick by what became of it, see `Outcome` */
+  /** @param outcomes counts every tick by what became of it, see `Outcome`; `resumed` if a snapshot had it */
   constructor(venue: string, rules: CandleRules, outcomes: Tally) {
     this.#venue = venue;
     this.#rules = rules;
     this.#outcomes = outcomes;
   }
 
+  /** Names of all markets. */
+  get markets(): Iterable<string> {
+    return this.#markets.keys();
+  }
+
+  /** What another life needs to go on with a market; undefined while there is nothing, or nothing settled. */
+  save(name: string): EngineSnapshot | undefined {
+    const market = this.#markets.get(name)?.save();
+    return market && { clockMs: this.#clock.latestMs, heardMs: this.#heardMs, market };
+  }
+
+  /**
+   * Goes on with a market from what another life saved by the same rules.
+   *
+   * @throws {RangeError} if it does not fit the rules
+   */
+  load(name: string, { clockMs, heardMs, market }: EngineSnapshot, monotonicMs: number): void {
+    this.#market(name).load(market);
+    this.#clock.observe(clockMs, monotonicMs);
+    this.#heardMs = Math.max(this.#heardMs, heardMs);
+  }
+
+  /** Learns what another life published of a market after it had saved it. */
+  respect(name: string, publishedBefore: PublishedBefore): void {
+    this.#market(name).respect(publishedBefore);
+  }
+
   /** Adds the ticks of a batch. */
-  apply(batch: TickBatch, { venueMs, down }: BatchNews, monotonicMs: number): void {
+  apply(batch: TickBatch, { venueMs, down, isKnown }: BatchNews, monotonicMs: number): void {
     const clockMs = this.#clock.at(monotonicMs);
     const markets = batch.markets.map(({ name, priceDecimals, quantityDecimals }) => {
+      if (isKnown?.(name)) return undefined;
       const market = this.#market(name);
       market.refine(priceDecimals, quantityDecimals);
       return market;
@@ -63,20 +103,20 @@ export class CandleEngine {
       trade.quantity = batch.quantity[i]!;
       trade.buy = batch.buy[i] === 1;
       if (trade.timeMs > latestMs) latestMs = trade.timeMs;
-      const outcome = markets[batch.market[i]!]!.add(trade, clockMs);
+      const outcome = markets[batch.market[i]!]?.add(trade, clockMs) ?? "resumed";
       if (outcome === "accepted") accepted++;
       else this.#outcomes.add(outcome);
     }
     if (accepted > 0) this.#outcomes.add("accepted", accepted);
     this.#clock.observe(latestMs, monotonicMs);
-    for (const name of down) this.#market(name).doubt(this.#provenMs);
+    for (const name of down) if (!isKnown?.(name)) this.#market(name).doubt(this.#provenMs);
     this.#heardMs = this.#clock.at(monotonicMs);
     this.#nextCloseMs = Number.NEGATIVE_INFINITY;
   }
 
-  /** Takes note that messages were lost: no market is certain until its next trade's id tells. */
-  doubt(): void {
-    for (const market of this.#markets.values()) market.doubt(this.#provenMs);
+  /** Takes note that messages were lost: no market is certain until its next trade's id tells, but those that knew. */
+  doubt(isKnown?: (market: string) => boolean): void {
+    for (const [name, market] of this.#markets) if (!isKnown?.(name)) market.doubt(this.#provenMs);
   }
 
   /** Venue time until which nothing that the publisher had was lost on the way. */

@@ -34,10 +34,10 @@ export class CandleState {
   firstMs = 0;
   lastId = 0;
   lastMs = 0;
-  readonly volume = new ExactSum();
-  readonly buyVolume = new ExactSum();
-  readonly quoteVolume = new ExactSum();
-  readonly buyQuoteVolume = new ExactSum();
+  volume = new ExactSum();
+  buyVolume = new ExactSum();
+  quoteVolume = new ExactSum();
+  buyQuoteVolume = new ExactSum();
   /** Decimals of the sums' units. */
   priceDecimals: number;
   quantityDecimals: number;

@@ -1,4 +1,5 @@
 import type { CandleState } from "./candle_state.ts";
+import type { SavedMarket } from "./saved_state.ts";
 import { type Hole, TradeSpans } from "./trade_spans.ts";
 
 /** What is known about the trades that a candle lacks. */
@@ -29,6 +30,21 @@ export class Completeness {
 
   get newestMs(): number {
     return this.#spans.newestMs;
+  }
+
+  /** Time of the trade with the lowest id known, ms: what was before is not known. NaN before the first trade. */
+  get startMs(): number {
+    return this.#spans.startMs;
+  }
+
+  save(): Pick<SavedMarket, "spans" | "doubtFromMs"> {
+    return { spans: this.#spans.save(), doubtFromMs: this.#doubtFromMs };
+  }
+
+  /** Goes on from what {@link save} gave; nothing was noted before. */
+  load({ spans, doubtFromMs }: Pick<SavedMarket, "spans" | "doubtFromMs">): void {
+    this.#spans.load(spans);
+    this.#doubtFromMs = doubtFromMs;
   }
 
   /** Nothing is certain from this venue time on, until a trade says more. */

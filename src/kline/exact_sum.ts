@@ -1,5 +1,8 @@
 import { formatUnits } from "../market/decimal.ts";
 
+/** A sum as it is kept in a snapshot: a safe integer, or a larger one in text. */
+export type SavedSum = number | string;
+
 /**
  * A sum of non-negative whole numbers without rounding and without an allocation a number: a double carries it up to
  * 2^53, and what exceeds that moves into a bigint.
@@ -7,6 +10,14 @@ import { formatUnits } from "../market/decimal.ts";
 export class ExactSum {
   #low = 0;
   #high = 0n;
+
+  /** The sum that {@link save} gave; of a bigint in text, for msgpack has none. */
+  static load(saved: SavedSum): ExactSum {
+    const sum = new ExactSum();
+    if (typeof saved === "number") sum.#low = saved;
+    else sum.#high = BigInt(saved);
+    return sum;
+  }
 
   /** Adds a safe integer. */
   add(units: number): void {
@@ -38,6 +49,10 @@ export class ExactSum {
 
   toBigInt(): bigint {
     return this.#high + BigInt(this.#low);
+  }
+
+  save(): SavedSum {
+    return this.#high === 0n ? this.#low : this.toBigInt().toString();
   }
 
   /** The sum as plain decimal text, its units being `10 ** -decimals`. */

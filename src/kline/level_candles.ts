@@ -1,10 +1,13 @@
 import type { Calendar } from "../market/calendar.ts";
 import type { Interval } from "../market/interval.ts";
 import { CandleState, type Precision } from "./candle_state.ts";
+import { loadCandle, type SavedLevel, saveCandle } from "./saved_state.ts";
 
 /** Most flat candles of which it is remembered how often they were revised. */
 const MAX_FLAT_REVISIONS = 100_000;
 const MIN_PRUNE_SIZE = 64;
+/** Stands for a life before. */
+const NO_ROUND = -1;
 
 interface FlatRevision {
   revision: number;
@@ -38,6 +41,29 @@ export class LevelCandles {
     this.interval = interval;
     this.#calendar = calendar;
     this.#precision = precision;
+  }
+
+  save(): SavedLevel {
+    return {
+      cursorMs: this.cursorMs,
+      startMs: this.startMs,
+      keptFromMs: this.#keptFromMs,
+      earliestMs: this.#earliestMs,
+      newestClosedMs: this.newestClosed?.openMs ?? Number.NaN,
+      candles: [...this.#states.values()].map(saveCandle),
+      flatRevisions: [...this.#flatRevisions].map(([openMs, { revision }]) => [openMs, revision]),
+    };
+  }
+
+  /** Goes on from what {@link save} gave; nothing was added before. */
+  load(saved: SavedLevel): void {
+    this.#moveCursor(saved.cursorMs);
+    this.startMs = saved.startMs;
+    this.#keptFromMs = saved.keptFromMs;
+    this.#earliestMs = saved.earliestMs;
+    for (const candle of saved.candles) this.#states.set(candle[0], loadCandle(candle));
+    this.newestClosed = this.#states.get(saved.newestClosedMs);
+    for (const [openMs, revision] of saved.flatRevisions) this.setFlatRevision(openMs, revision);
   }
 
   /** Starts with the candle that holds an instant; called once, with the first trade. */
@@ -123,6 +149,11 @@ export class LevelCandles {
   /** How often the flat candle at `openMs` was revised. */
   flatRevision(openMs: number): number {
     return this.#flatRevisions.get(openMs)?.revision ?? 0;
+  }
+
+  /** Notes how often the flat candle at `openMs` had been revised before this life began. */
+  setFlatRevision(openMs: number, revision: number): void {
+    this.#flatRevisions.set(openMs, { revision, round: NO_ROUND });
   }
 
   /**

@@ -4,7 +4,9 @@ import { CandleState, type Precision, type Trade } from "./candle_state.ts";
 import { Completeness, type Reveal, type Verdict } from "./completeness.ts";
 import type { Level } from "./level.ts";
 import { LevelCandles } from "./level_candles.ts";
-import { candleOf, flatCandleOf, type Series } from "./published_candle.ts";
+import type { PublishedBefore } from "./published_before.ts";
+import { candleOf, type FlatOptions, flatCandleOf, type Series } from "./published_candle.ts";
+import type { SavedMarket } from "./saved_state.ts";
 
 /** What candles are made by; the same for all markets of an engine. */
 export interface CandleRules {
@@ -49,6 +51,7 @@ export class MarketCandles {
   #started = false;
   #fillableMs = Number.NEGATIVE_INFINITY;
   #changed = false;
+  #publishedBefore: PublishedBefore | undefined;
 
   constructor(venue: string, market: string, rules: CandleRules) {
     this.#rules = rules;
@@ -56,6 +59,41 @@ export class MarketCandles {
     this.#levels = rules.levels.map(
       ({ interval }) => new LevelCandles(interval, rules.calendar, this.#precision),
     );
+  }
+
+  /** What {@link load} needs to go on; undefined before the first trade, or while closed candles are looked at again. */
+  save(): SavedMarket | undefined {
+    if (!this.#started || this.hasReviews) return undefined;
+    return {
+      ...this.#precision,
+      ...this.#completeness.save(),
+      fillableMs: this.#fillableMs,
+      levels: this.#levels.map((level) => level.save()),
+    };
+  }
+
+  /**
+   * Goes on from what another life saved by the same rules; nothing was added before.
+   *
+   * @throws {RangeError} if it has other intervals
+   */
+  load(saved: SavedMarket): void {
+    if (saved.levels.length !== this.#levels.length) {
+      throw new RangeError(
+        `Cannot go on from ${saved.levels.length} intervals: there are ${this.#levels.length}`,
+      );
+    }
+    this.refine(saved.priceDecimals, saved.quantityDecimals);
+    this.#completeness.load(saved);
+    this.#fillableMs = saved.fillableMs;
+    for (const [index, level] of this.#levels.entries()) level.load(saved.levels[index]!);
+    this.#started = true;
+    this.#changed = true;
+  }
+
+  /** Learns what another life published meanwhile; nothing of that is published again, or undone by what is worse. */
+  respect(publishedBefore: PublishedBefore): void {
+    this.#publishedBefore = publishedBefore;
   }
 
   /** Venue time at which the next candle is due to be closed, ms; Infinity before the first trade. */
@@ -212,21 +250,44 @@ export class MarketCandles {
         larger.startBy(whole);
         whole.merge(state, this.#precision);
       }
-      this.#publish(index, state, verdict, publish);
-      return true;
+      return this.#publish(index, state, verdict, publish);
     }
     if (this.#rules.fill === "none" || price === undefined) return false;
-    publish(flatCandleOf(this.#series[index]!, verdict, { openMs, endMs, price, revision: 0 }));
-    return true;
+    return this.#publishFlat(index, verdict, { openMs, endMs, price, revision: 0 }, publish);
   }
 
-  #publish(index: number, state: CandleState, verdict: Verdict, publish: (candle: Candle) => void): void {
+  /** Publishes a closed candle with trades, unless a life before did; says whether it did. */
+  #publish(index: number, state: CandleState, verdict: Verdict, publish: (candle: Candle) => void): boolean {
     if (state.published) state.revision++;
     state.published = true;
     state.amended = false;
     state.publishedMissing = verdict.missing;
     state.publishedComplete = verdict.complete;
-    publish(candleOf(this.#series[index]!, state, verdict));
+    const candle = candleOf(this.#series[index]!, state, verdict);
+    const reviewed = this.#review(candle);
+    if (reviewed.revision !== state.revision) state.revision = reviewed.revision;
+    if (reviewed.isNews) publish(withRevision(candle, reviewed.revision));
+    return reviewed.isNews;
+  }
+
+  /** As {@link #publish}, for a candle without trades. */
+  #publishFlat(
+    index: number,
+    verdict: Verdict,
+    options: FlatOptions,
+    publish: (candle: Candle) => void,
+  ): boolean {
+    const candle = flatCandleOf(this.#series[index]!, verdict, options);
+    const { revision, isNews } = this.#review(candle);
+    if (revision !== options.revision) this.#levels[index]!.setFlatRevision(options.openMs, revision);
+    if (isNews) publish(withRevision(candle, revision));
+    return isNews;
+  }
+
+  #review(candle: Candle): { revision: number; isNews: boolean } {
+    const before = this.#publishedBefore;
+    if (before === undefined) return { revision: candle.revision, isNews: true };
+    return before.review(candle, candle.openMs <= this.#completeness.startMs);
   }
 
   /** Looks at one closed candle again; says whether it was published anew. */
@@ -248,8 +309,7 @@ export class MarketCandles {
         state.amended ||
         state.publishedMissing !== verdict.missing ||
         state.publishedComplete !== verdict.complete;
-      if (changed) this.#publish(review.level, state, verdict, publish);
-      return changed;
+      return changed && this.#publish(review.level, state, verdict, publish);
     }
     if (endMs > review.flatsToMs || this.#rules.fill === "none") return false;
     return this.#reviewFlat(review.level, openMs, verdict, publish);
@@ -262,8 +322,7 @@ export class MarketCandles {
     const revision = level.reviseFlat(openMs, this.#round);
     if (revision === undefined) return false;
     const endMs = level.endOf(openMs);
-    publish(flatCandleOf(this.#series[index]!, verdict, { openMs, endMs, price, revision }));
-    return true;
+    return this.#publishFlat(index, verdict, { openMs, endMs, price, revision }, publish);
   }
 
   #endReview(): void {
@@ -290,6 +349,8 @@ export class MarketCandles {
     }
     const horizonMs = Math.min(fillableMs, this.#completeness.oldestHoleMs);
     for (const level of this.#levels) level.prune(horizonMs);
+    this.#publishedBefore?.forget(horizonMs);
+    if (this.#publishedBefore?.size === 0) this.#publishedBefore = undefined;
   }
 
   /** Publishes the open candle of every interval as it stands, if trades came since the last call. */
@@ -327,4 +388,8 @@ export class MarketCandles {
       openMs = part.endMs;
     }
   }
+}
+
+function withRevision(candle: Candle, revision: number): Candle {
+  return candle.revision === revision ? candle : { ...candle, revision };
 }

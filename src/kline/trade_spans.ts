@@ -1,3 +1,5 @@
+import type { SavedSpan } from "./saved_state.ts";
+
 /** Trades with consecutive ids, all of which are known. */
 interface Span {
   firstId: number;
@@ -35,6 +37,17 @@ const MAX_HOLES = 4096;
  */
 export class TradeSpans {
   readonly #spans: Span[] = [];
+
+  save(): SavedSpan[] {
+    return this.#spans.map(({ firstId, firstMs, lastId, lastMs }) => [firstId, firstMs, lastId, lastMs]);
+  }
+
+  /** Goes on from what {@link save} gave; nothing was noted before. */
+  load(saved: readonly SavedSpan[]): void {
+    for (const [firstId, firstMs, lastId, lastMs] of saved) {
+      this.#spans.push({ firstId, firstMs, lastId, lastMs });
+    }
+  }
 
   /** Time of the trade with the lowest id known, ms: what was before is not known. NaN before the first trade. */
   get startMs(): number {

@@ -6,6 +6,11 @@ export class VenueClock {
   #latestMs = Number.NEGATIVE_INFINITY;
   #seenMs = 0;
 
+  /** The latest trade time seen, ms; -Infinity before the first trade. */
+  get latestMs(): number {
+    return this.#latestMs;
+  }
+
   /** Takes note of a trade time at a local monotonic time, both ms. */
   observe(tradeMs: number, monotonicMs: number): void {
     if (tradeMs > this.#latestMs) {

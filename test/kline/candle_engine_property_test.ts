@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { decode, encode } from "@msgpack/msgpack";
 import fc from "fast-check";
-import { CandleEngine } from "../../src/kline/candle_engine.ts";
+import { CandleEngine, type EngineSnapshot } from "../../src/kline/candle_engine.ts";
 import { planLevels } from "../../src/kline/level.ts";
+import { PublishedBefore } from "../../src/kline/published_before.ts";
+import { savedMarketSchema } from "../../src/kline/saved_state.ts";
 import { createCalendar } from "../../src/market/calendar.ts";
 import type { Candle } from "../../src/market/candle.ts";
 import { INTERVALS, type Interval } from "../../src/market/interval.ts";
@@ -20,6 +23,8 @@ interface Feed {
   readonly batches: readonly (readonly ReferenceTrade[])[];
   /** Numbers of the batches after which something may have been lost. */
   readonly doubts: ReadonlySet<number>;
+  /** Lives that end: each is killed after a batch, and the next goes on from a snapshot of some batches before. */
+  readonly kills: ReadonlyMap<number, { readonly lag: number }>;
   readonly intervals: readonly Interval[];
   readonly latenessMs: number;
   readonly fill: "flat" | "none";
@@ -78,6 +83,9 @@ const feed: fc.Arbitrary<Feed> = fc
     fill: fc.constantFrom("flat" as const, "none" as const),
     timeZone: fc.constantFrom("UTC", "Asia/Shanghai", "Asia/Kolkata"),
     shards: fc.constantFrom(1, 2, 8),
+    kills: fc
+      .array(fc.tuple(fc.integer({ min: 0, max: 60 }), fc.integer({ min: 0, max: 8 })), { maxLength: 4 })
+      .map((pairs) => new Map(pairs.map(([batch, lag]) => [batch, { lag }]))),
   })
   .map(({ steps, ...rest }) => {
     const nextId = new Map<string, number>();
@@ -141,6 +149,26 @@ function decimalsOf(text: string): number {
   return text.includes(".") ? text.split(".")[1]!.replace(/0+$/, "").length : 0;
 }
 
+interface Life {
+  readonly engines: readonly CandleEngine[];
+}
+
+/** What a life saved after a batch: by engine and market, as it comes back from the bus. */
+type Snapshot = readonly ReadonlyMap<string, EngineSnapshot>[];
+
+function save({ engines }: Life): Snapshot {
+  return engines.map((engine) => {
+    const saved = new Map<string, EngineSnapshot>();
+    for (const market of engine.markets) {
+      const snapshot = engine.save(market);
+      if (snapshot === undefined) continue;
+      const back = decode(encode(snapshot)) as EngineSnapshot;
+      saved.set(market, { ...back, market: savedMarketSchema.parse(back.market) });
+    }
+    return saved;
+  });
+}
+
 /** Runs the engines of all shards over a feed; the last published candle of each series and open time. */
 function run(input: Feed, untilMs: number): { candles: Map<string, Candle>; outcomes: Tally } {
   const calendar = createCalendar(input.timeZone);
@@ -152,15 +180,20 @@ function run(input: Feed, untilMs: number): { candles: Map<string, Candle>; outc
     fill: input.fill,
   };
   const outcomes = new Tally();
-  const engines = Array.from({ length: input.shards }, () => new CandleEngine("sim", rules, outcomes));
+  const start = (tally: Tally): Life => ({
+    engines: Array.from({ length: input.shards }, () => new CandleEngine("sim", rules, tally)),
+  });
   const candles = new Map<string, Candle>();
+  /** What was published after each batch. */
+  const published: Candle[][] = [[]];
   const publish = (candle: Candle) => {
     const key = `${candle.market} ${candle.interval} ${candle.openMs}`;
     const before = candles.get(key);
     assert.equal(candle.revision, before === undefined ? 0 : before.revision + 1, `revision of ${key}`);
     candles.set(key, candle);
+    published.at(-1)!.push(candle);
   };
-  const feedAll = (trades: readonly ReferenceTrade[], venueMs: number) => {
+  const feedAll = ({ engines }: Life, trades: readonly ReferenceTrade[], venueMs: number) => {
     const buffers = engines.map(() => new TickBuffer(200));
     for (const trade of trades) {
       const buffer = buffers[shardOf(`sim:${trade.market}`, input.shards)]!;
@@ -178,11 +211,37 @@ function run(input: Feed, untilMs: number): { candles: Map<string, Candle>; outc
       while (engine.advance(0, { limit: 3, publish }) === 3);
     }
   };
+  /** A life that goes on where another one was after a batch, and catches up. */
+  const resume = (snapshots: readonly Snapshot[], batch: number, lag: number): Life => {
+    const from = Math.max(0, batch - lag);
+    const life = start(new Tally());
+    for (const [shard, engine] of life.engines.entries()) {
+      for (const [market, snapshot] of snapshots[from]![shard]!) engine.load(market, snapshot, 0);
+    }
+    for (const candle of published.slice(from + 1).flat()) {
+      const shard = shardOf(`sim:${candle.market}`, input.shards);
+      const key = `${shard} ${candle.market}`;
+      const before = respected.get(key) ?? new PublishedBefore();
+      respected.set(key, before);
+      before.note(candle);
+      life.engines[shard]!.respect(candle.market, before);
+    }
+    respected.clear();
+    for (let replayed = from + 1; replayed <= batch; replayed++) feedAll(life, input.batches[replayed]!, 0);
+    return life;
+  };
+  const respected = new Map<string, PublishedBefore>();
+  const snapshots: Snapshot[] = [];
+  let life = start(outcomes);
   for (const [index, batch] of input.batches.entries()) {
-    feedAll(batch, 0);
-    if (input.doubts.has(index)) for (const engine of engines) engine.doubt();
+    feedAll(life, batch, 0);
+    if (input.doubts.has(index)) for (const engine of life.engines) engine.doubt();
+    snapshots.push(save(life));
+    const kill = input.kills.get(index);
+    if (kill !== undefined) life = resume(snapshots, index, kill.lag);
+    published.push([]);
   }
-  feedAll([], untilMs + CLOSE_DELAY_MS);
+  feedAll(life, [], untilMs + CLOSE_DELAY_MS);
   return { candles, outcomes };
 }
 
@@ -199,6 +258,7 @@ function check(input: Feed): void {
   const actual = new Map([...candles].map(([key, { venue, late, revision, ...candle }]) => [key, candle]));
   assert.deepEqual([...actual.keys()].sort(), [...expected.keys()].sort());
   for (const [key, candle] of expected) assert.deepEqual(actual.get(key), candle, key);
+  if (input.kills.size > 0) return;
   const arrived = input.batches.flat().length;
   assert.equal(outcomes.get("accepted") + outcomes.get("late"), input.trades.length);
   assert.equal(outcomes.get("duplicate"), arrived - input.trades.length);
@@ -208,7 +268,7 @@ const limits = { numRuns: 250, interruptAfterTimeLimit: 60_000, markInterruptAsF
 
 test("CandleEngine makes of any arrival within lateness what exact arithmetic makes of the set", () => {
   fc.assert(
-    fc.property(feed, (input) => check({ ...input, doubts: new Set() })),
+    fc.property(feed, (input) => check({ ...input, doubts: new Set(), kills: new Map() })),
     limits,
   );
 });
@@ -226,7 +286,14 @@ function withProof(input: Feed): Feed {
 
 test("CandleEngine.doubt() changes nothing in the end where later ids show that nothing was lost", () => {
   fc.assert(
-    fc.property(feed, (input) => check(withProof(input))),
+    fc.property(feed, (input) => check({ ...withProof(input), kills: new Map() })),
+    limits,
+  );
+});
+
+test("CandleEngine.load() goes on as if nothing had happened, from a snapshot of now or of some batches ago", () => {
+  fc.assert(
+    fc.property(feed, (input) => check({ ...input, doubts: new Set() })),
     limits,
   );
 });
