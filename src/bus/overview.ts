@@ -1,4 +1,4 @@
-import { RequestStrategy } from "nats";
+import { ErrorCode, NatsError, RequestStrategy } from "nats";
 import type { Bus } from "./connection.ts";
 
 /** What a stream holds. */
@@ -57,10 +57,19 @@ export async function overviewServices(bus: Bus): Promise<ServiceOverview[]> {
     maxWait: SERVICE_WAIT_MS,
   });
   const services: ServiceOverview[] = [];
-  for await (const { name, id, metadata } of await client.ping()) {
-    const subject = `tickline.status.${name}.${id}`;
-    const answer = await bus.connection.request(subject).catch(() => undefined);
-    services.push({ name, id, metadata: metadata ?? {}, status: answer?.json() });
+  try {
+    for await (const { name, id, metadata } of await client.ping()) {
+      const subject = `tickline.status.${name}.${id}`;
+      const answer = await bus.connection.request(subject).catch(() => undefined);
+      services.push({ name, id, metadata: metadata ?? {}, status: answer?.json() });
+    }
+  } catch (error) {
+    if (!isNobodyThere(error)) throw error;
   }
   return services;
+}
+
+/** Whether a request found nobody to answer it. */
+function isNobodyThere(error: unknown): boolean {
+  return error instanceof NatsError && error.code === ErrorCode.NoResponders;
 }

@@ -15,6 +15,8 @@ export interface BusMessage {
   readonly subject: string;
   /** A view into what came from the socket: copy what is kept, or all that came with it is kept too. */
   readonly data: Uint8Array;
+  /** The subject of the ack that nobody waits for; it tells the message's number in the stream. */
+  readonly reply?: string;
 }
 
 export interface ReadOptions {

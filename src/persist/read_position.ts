@@ -26,7 +26,7 @@ export class ReadPosition {
   }
 
   /** Notes that a message was read. */
-  note({ reply = "" }: BusMessage & { readonly reply?: string }): void {
+  note({ reply = "" }: BusMessage): void {
     const tokens = reply.split(".");
     const index = tokens.length < TOKENS_WITH_DOMAIN ? SEQUENCE_TOKEN : SEQUENCE_TOKEN_AFTER_DOMAIN;
     this.#sequence = Number(tokens[index]);

@@ -61,9 +61,13 @@ export async function runRoles(
   }
   await end(klineStage);
   await kline?.candles.flush(AbortSignal.timeout(CATCH_UP_DEADLINE_MS));
-  if (kline !== undefined && persist !== undefined) {
-    await until(() => persist.candleActor.status().received >= kline.candles.stored);
-  }
+  // What other processes published is for them, or for the next start, to wait for.
+  const readers = [
+    ...(kline === undefined || persist === undefined ? [] : [persist.candleActor]),
+    ...(ingest === undefined || persist === undefined ? [] : persist.tickActors),
+  ];
+  const deadline = AbortSignal.timeout(CATCH_UP_DEADLINE_MS);
+  await Promise.all(readers.map((reader) => reader.caughtUp(deadline)));
   await end(persistStage);
   await persist?.flush(AbortSignal.timeout(FLUSH_DEADLINE_MS));
   await ingest?.close();

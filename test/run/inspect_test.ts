@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import { type TestContext, test } from "node:test";
+import { startNatsServer } from "../../src/servers/nats_server.ts";
 import { freePort } from "../../src/servers/port.ts";
 import { Command } from "./command.ts";
 
@@ -30,4 +31,13 @@ test("inspect says in one line that there is no server, or none that answers", a
     );
     assert.equal(command.stdout, "");
   }
+});
+
+test("inspect shows a server without streams and actors", async (t) => {
+  const server = await startNatsServer();
+  t.after(() => server.stop());
+  const command = inspect(t, server.port);
+  assert.deepEqual(await command.ends(DEADLINE_MS), { code: 0, signal: null }, command.stderr);
+  assert.equal(command.stderr, "");
+  assert.match(command.stdout, /^stream /m);
 });
