@@ -1,0 +1,182 @@
+import type { Bus } from "../bus/connection.ts";
+import type { KeyValues } from "../bus/key_values.ts";
+import type { Logger } from "../observe/log.ts";
+import type { Tally } from "../observe/tally.ts";
+import { Claims } from "./claims.ts";
+import { divide } from "./division.ts";
+import type { Holding } from "./holding.ts";
+import type { Lease } from "./lease.ts";
+import { LeaseBoard } from "./lease_board.ts";
+import { NOBODY } from "./lease_record.ts";
+import { Membership } from "./membership.ts";
+import { ObservationClock } from "./observation_clock.ts";
+
+const LOOK_MS = 100;
+
+export interface GroupRunOptions {
+  readonly worker: string;
+  readonly pieces: readonly string[];
+  readonly log: Logger;
+  readonly events: Tally;
+  readonly newBroker: boolean;
+  readonly bucket: KeyValues;
+  readonly work: (lease: Lease) => Promise<void>;
+}
+
+/** Who does what, as one worker sees it. */
+export interface GroupStatus {
+  readonly worker: string;
+  /** All who live, with how many pieces each of them has; this worker included. */
+  readonly workers: Readonly<Record<string, number>>;
+  /** What this worker holds. */
+  readonly held: readonly { readonly piece: string; readonly token: number }[];
+  /** Pieces that this worker could do and nobody who lives does. */
+  readonly idle: readonly string[];
+}
+
+/** A worker's time in the group. It looks around ten times a second, and at once when something has changed. */
+export class GroupRun {
+  readonly #bus: Bus;
+  readonly #options: GroupRunOptions;
+  readonly #board: LeaseBoard;
+  readonly #membership: Membership;
+  readonly #claims: Claims;
+  /** By piece, until its work has ended and it is given back. */
+  readonly #holdings = new Map<string, Holding>();
+  readonly #works = new Map<string, Promise<void>>();
+  readonly #failed = new AbortController();
+  /** Absent when something has changed. */
+  #division: ReadonlyMap<string, string> | undefined;
+  #looksSoon = false;
+  #stopping = false;
+
+  constructor(bus: Bus, options: GroupRunOptions) {
+    this.#bus = bus;
+    this.#options = options;
+    const { worker, pieces, newBroker, bucket, events, log } = options;
+    const clock = new ObservationClock();
+    this.#board = new LeaseBoard({
+      worker,
+      clock,
+      newBroker,
+      onSeen: (piece, record, revision, changed) => {
+        this.#holdings.get(piece)?.onSeen(record, revision);
+        if (changed) this.#onChange();
+      },
+    });
+    this.#membership = new Membership(bus, {
+      worker,
+      offers: pieces,
+      clock,
+      onChange: () => this.#onChange(),
+    });
+    this.#claims = new Claims({
+      worker,
+      bucket,
+      board: this.#board,
+      clock,
+      events,
+      onAcquired: (holding, from) => {
+        log.info({ piece: holding.piece, token: holding.token, from }, "lease acquired");
+        this.#holdings.set(holding.piece, holding);
+        this.#works.set(holding.piece, this.#workOn(holding));
+        this.#onChange();
+      },
+    });
+  }
+
+  /** Takes and holds this worker's share until the signal is aborted or work fails. */
+  async until(signal: AbortSignal): Promise<void> {
+    const ended = new AbortController();
+    const following = this.#options.bucket.follow(this.#board, ended.signal);
+    const timer = setInterval(() => this.#look(), LOOK_MS);
+    await aborted(AbortSignal.any([signal, this.#failed.signal]));
+    this.#stopping = true;
+    // First of all, so that the others take each piece as soon as it is given back.
+    this.#membership.leave();
+    await this.#claims.settled();
+    for (const holding of this.#holdings.values()) holding.finish("stopped");
+    await Promise.all(this.#works.values());
+    clearInterval(timer);
+    ended.abort();
+    await following;
+    if (this.#failed.signal.aborted) throw this.#failed.signal.reason;
+  }
+
+  status(): GroupStatus {
+    const owners = this.#owners();
+    const workers = Object.fromEntries([...this.#membership.offers().keys()].map((worker) => [worker, 0]));
+    for (const owner of owners.values()) if (owner in workers) workers[owner]!++;
+    const held = [...this.#holdings.values()].filter((holding) => holding.isHeld());
+    return {
+      worker: this.#options.worker,
+      workers,
+      held: held.map(({ piece, token }) => ({ piece, token })),
+      idle: this.#options.pieces.filter((piece) => !((owners.get(piece) ?? NOBODY) in workers)),
+    };
+  }
+
+  #onChange(): void {
+    this.#division = undefined;
+    if (this.#looksSoon) return;
+    this.#looksSoon = true;
+    setImmediate(() => {
+      this.#looksSoon = false;
+      this.#look();
+    });
+  }
+
+  #look(): void {
+    for (const holding of this.#holdings.values()) holding.look();
+    if (this.#stopping) return;
+    this.#membership.look();
+    if (!this.#bus.connected || !this.#membership.settled) return;
+    this.#division ??= divide(this.#membership.offers(), this.#owners());
+    for (const piece of this.#options.pieces) {
+      const isMine = this.#division.get(piece) === this.#options.worker;
+      const holding = this.#holdings.get(piece);
+      if (holding !== undefined) {
+        if (!isMine) holding.finish("handed_over");
+      } else if (isMine) this.#claims.take(piece);
+      else this.#claims.giveBack(piece);
+    }
+  }
+
+  /** What the bucket says, and what this worker knows better about itself. */
+  #owners(): Map<string, string> {
+    const owners = this.#board.owners();
+    for (const [piece, holding] of this.#holdings) {
+      if (holding.isHeld()) owners.set(piece, this.#options.worker);
+    }
+    return owners;
+  }
+
+  async #workOn(holding: Holding): Promise<void> {
+    const { work, log, events } = this.#options;
+    const { piece, token } = holding;
+    try {
+      await work(holding);
+    } catch (error) {
+      if (holding.end === undefined || !isAbort(error)) this.#failed.abort(error);
+    }
+    if (holding.end === undefined) this.#claims.pause(piece);
+    const end = holding.isHeld() ? (holding.end ?? "returned") : "lost";
+    if (end === "lost" || end === "handed_over") events.add(end);
+    if (await holding.release()) events.add("released");
+    log.info({ piece, token, end }, "lease ended");
+    this.#holdings.delete(piece);
+    this.#works.delete(piece);
+    this.#onChange();
+  }
+}
+
+function isAbort(error: unknown): boolean {
+  return error instanceof Error && error.name === "AbortError";
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}

@@ -1,0 +1,92 @@
+import type { KeyValue, KeyValueListener } from "../bus/key_values.ts";
+import { TAKE_AFTER_MS } from "./lease.ts";
+import { type LeaseRecord, NOBODY, readRecord } from "./lease_record.ts";
+import type { ObservationClock } from "./observation_clock.ts";
+
+/** How a piece may be taken: with which revision, and after which token. */
+export interface Opening {
+  readonly from: "nobody" | "oneself" | "the dead";
+  readonly revision: number;
+  readonly token: number;
+}
+
+interface Entry {
+  /** Absent if the key holds none. */
+  readonly record: LeaseRecord | undefined;
+  readonly revision: number;
+  readonly seenMs: number;
+}
+
+export interface LeaseBoardOptions {
+  readonly worker: string;
+  readonly clock: ObservationClock;
+  /** See `WorkerGroupOptions`. */
+  readonly newBroker: boolean;
+  /** Called for what was seen; `changed` says that the piece has another owner now. */
+  readonly onSeen: (
+    piece: string,
+    record: LeaseRecord | undefined,
+    revision: number,
+    changed: boolean,
+  ) => void;
+}
+
+/** The leases of all workers, as this one sees them. */
+export class LeaseBoard implements KeyValueListener {
+  readonly #options: LeaseBoardOptions;
+  /** By piece; bounded by the size of the bucket. */
+  readonly #entries = new Map<string, Entry>();
+  #startedMs: number | undefined;
+
+  constructor(options: LeaseBoardOptions) {
+    this.#options = options;
+  }
+
+  /** All observations start anew: others could not renew while the bucket was away. */
+  onStart(): void {
+    this.#entries.clear();
+    this.#startedMs = this.#options.clock.look();
+  }
+
+  onValue({ key, value, revision }: KeyValue): void {
+    const record = readRecord(value);
+    const before = this.#entries.get(key)?.record;
+    this.#entries.set(key, { record, revision, seenMs: this.#options.clock.look() });
+    const changed = before?.owner !== record?.owner || before?.token !== record?.token;
+    this.#options.onSeen(key, record, revision, changed);
+  }
+
+  /** Who has what; those who hold a piece no more too, until somebody else does. */
+  owners(): Map<string, string> {
+    const owners = new Map<string, string>();
+    for (const [piece, { record }] of this.#entries) {
+      if (record !== undefined && record.owner !== NOBODY) owners.set(piece, record.owner);
+    }
+    return owners;
+  }
+
+  /** The latest revision of a piece that was seen; 0 if there is none. */
+  revisionOf(piece: string): number {
+    return this.#entries.get(piece)?.revision ?? 0;
+  }
+
+  /**
+   * How to take a piece, or nothing if somebody may hold it. A key that is missing or unreadable proves nothing, since
+   * what was given back says so: whoever deleted it, a holder may believe in its lease for as long as any other.
+   */
+  openingOf(piece: string): Opening | undefined {
+    const { worker, clock, newBroker } = this.#options;
+    if (this.#startedMs === undefined) return undefined;
+    const { record, revision, seenMs } = this.#entries.get(piece) ?? this.#missing(this.#startedMs);
+    const token = record?.token ?? 0;
+    if (record?.owner === NOBODY) return { from: "nobody", revision, token };
+    if (record?.owner === worker) return { from: "oneself", revision, token };
+    if (revision === 0 && newBroker) return { from: "nobody", revision, token };
+    if (clock.look() - seenMs < TAKE_AFTER_MS) return undefined;
+    return { from: record === undefined ? "nobody" : "the dead", revision, token };
+  }
+
+  #missing(seenMs: number): Entry {
+    return { record: undefined, revision: 0, seenMs };
+  }
+}
