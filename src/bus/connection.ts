@@ -52,6 +52,12 @@ export interface ConnectionListener {
   onRestored?(): void;
 }
 
+/** What the server's user may not do. */
+interface Refused {
+  readonly operation: string;
+  readonly subject: string;
+}
+
 /** A connection to NATS that never gives up. */
 export class Bus {
   readonly connection: NatsConnection;
@@ -139,10 +145,10 @@ export class Bus {
   }
 
   async #watch(): Promise<void> {
-    for await (const { type, data } of this.connection.status()) {
+    for await (const { type, data, permissionContext } of this.connection.status()) {
       if (type === Events.Disconnect) this.#onLost();
       else if (type === Events.Reconnect) this.#onRestored();
-      else if (type === Events.Error) this.#onError(String(data));
+      else if (type === Events.Error) this.#onError(String(data), permissionContext);
       else if (type === DebugEvents.StaleConnection) this.#onStale();
     }
     this.#connected = false;
@@ -171,9 +177,10 @@ export class Bus {
   }
 
   /** Refused permissions come here: the server tells nobody else about them. */
-  #onError(text: string): void {
+  #onError(error: string, refused: Refused | undefined): void {
     this.events.add("error");
     const nowMs = performance.now();
+    const text = refused === undefined ? error : `${error} ${refused.operation} ${refused.subject}`;
     if (text === this.#lastError && nowMs - this.#lastErrorMs < REPEATED_ERROR_MS) return;
     this.#lastError = text;
     this.#lastErrorMs = nowMs;

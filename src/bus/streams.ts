@@ -1,4 +1,4 @@
-import { DiscardPolicy, NatsError, RetentionPolicy, StorageType, type StreamConfig } from "nats";
+import { DiscardPolicy, ErrorCode, NatsError, RetentionPolicy, StorageType, type StreamConfig } from "nats";
 import type { Bus } from "./connection.ts";
 
 const NS_PER_MS = 1_000_000;
@@ -34,6 +34,8 @@ export class Streams {
   readonly #failures = new Map<StreamName, { readonly atMs: number; readonly message: string }>();
   /** Those that were asked for: they are looked after for as long as the connection lives. */
   readonly #wanted = new Set<StreamName>();
+  /** Those of which it was said that this user may not change them. */
+  readonly #foreign = new Set<StreamName>();
 
   constructor(bus: Bus, options: StreamsOptions) {
     this.#bus = bus;
@@ -109,10 +111,25 @@ export class Streams {
     try {
       await streams.add(config).catch((error: unknown) => {
         if (codeOf(error) !== NAME_IN_USE) throw error;
-        return streams.update(name, config);
+        return this.#update(name);
       });
     } catch (error) {
       throw new Error(`Cannot set up stream "${name}": ${reasonOf(error, name, config)}`, { cause: error });
+    }
+  }
+
+  /** Gives a stream the configured limits; who reads it and may not change it takes it as it is. */
+  async #update(name: StreamName): Promise<void> {
+    try {
+      await this.#bus.streams.streams.update(name, this.#configs[name]);
+    } catch (error) {
+      if (!(error instanceof NatsError && error.code === ErrorCode.PermissionsViolation)) throw error;
+      if (this.#foreign.has(name)) return;
+      this.#foreign.add(name);
+      this.#bus.log.warn(
+        { stream: name },
+        "stream has other limits than configured here, and stays as it is",
+      );
     }
   }
 }
