@@ -34,7 +34,7 @@ export function venueUrls({ binanceWsUrl, simWsUrl }: Config, ownMarket?: Simula
 /** Opens an ingest actor for each venue of `MARKETS`. */
 export async function openIngest(setting: Setting, urls: VenueUrls): Promise<IngestRole> {
   const { config, log } = setting;
-  const { bus, streams } = await openBus(setting, "tickline-ingest");
+  const { bus, streams } = await openBus(setting, "ingest");
   try {
     await streams.ensure("TICKS");
   } catch (error) {

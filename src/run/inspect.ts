@@ -52,7 +52,7 @@ async function openForInspection(config: Config, signal: AbortSignal): Promise<B
   signal.addEventListener("abort", abort, { once: true });
   try {
     const setting = { config, log: createLog("silent"), signal: giveUp.signal };
-    return (await openBus(setting, "tickline-inspect")).bus;
+    return (await openBus(setting, "inspect")).bus;
   } catch (cause) {
     if (!giveUp.signal.aborted) throw cause;
     const servers = config.natsServers.join(",");

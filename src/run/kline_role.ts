@@ -17,7 +17,7 @@ export interface KlineRole {
 /** Opens a kline actor for each shard of this process. */
 export async function openKline(setting: Setting): Promise<KlineRole> {
   const { config, log } = setting;
-  const { bus, streams } = await openBus(setting, "tickline-kline");
+  const { bus, streams } = await openBus(setting, "kline");
   const candles = new CandlePublisher(bus, streams);
   const live = new LivePublisher(bus);
   const calendar = createCalendar(config.timeZone);

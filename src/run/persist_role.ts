@@ -29,7 +29,7 @@ export async function openPersist(setting: Setting): Promise<PersistRole> {
   const target = influxTarget(config);
   const retention = { candlesMs: config.candleRetentionMs, ticksMs: config.tickRetentionMs };
   await provision(target, retention, { log, signal });
-  const { bus, streams } = await openBus(setting, "tickline-persist");
+  const { bus, streams } = await openBus(setting, "persist");
   const onMissing = () =>
     provision(target, retention, { log, signal: AbortSignal.timeout(10_000) }).catch(() => undefined);
   const candleLane = new InfluxLane({

@@ -12,11 +12,15 @@ export interface Setting {
   readonly signal: AbortSignal;
 }
 
-/** Connects a role to NATS, with the streams as configured. */
-export async function openBus({ config, log, signal }: Setting, name: string) {
+/** Who connects to NATS; `deploy/nats.conf` has a user for each. */
+export type BusRole = "ingest" | "kline" | "persist" | "inspect";
+
+/** Connects a role to NATS, with the streams as configured. Its inboxes are its own: nobody else may listen there. */
+export async function openBus({ config, log, signal }: Setting, role: BusRole) {
   const bus = await Bus.open({
     servers: config.natsServers,
-    name,
+    name: `tickline-${role}`,
+    inboxPrefix: `_INBOX_${role}`,
     user: config.natsUser,
     password: config.natsPassword?.reveal(),
     nkeySeedFile: config.natsNkeySeedFile,
