@@ -13,7 +13,7 @@ node_flags = --max-semi-space-size=8
 TESTS ?= test
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-servers run run-ingest run-workers servers inspect record replay test check bench
+.PHONY: help install install-servers run run-ingest run-workers servers inspect provision record replay test check bench
 
 help: ## This list, and the environment variables
 	@echo "make <target>; settings are environment variables: MARKETS=binance:BTC-USDT DURATION=30s make run"
@@ -42,6 +42,9 @@ servers: $(program) install-servers ## Only a private nats-server and influxd
 
 inspect: $(program) ## Streams, consumers, lag and losses
 	@$(tickline) inspect
+
+provision: $(program) ## Database and retention policies at INFLUX_URL, for workers that may only write
+	@$(tickline) provision
 
 record: $(program) ## Raw frames of the venues to FILE
 	@$(tickline) record

@@ -3,6 +3,7 @@ import { type Config, ConfigError, describeVariables, parseConfig } from "./conf
 import { createLog } from "./observe/log.ts";
 import { CommandError } from "./run/command_error.ts";
 import { runInspect } from "./run/inspect.ts";
+import { runProvision } from "./run/provision_store.ts";
 import { runRecord } from "./run/record.ts";
 import { runReplay } from "./run/replay_file.ts";
 import { runAll } from "./run/run_all.ts";
@@ -20,6 +21,7 @@ const COMMANDS: Readonly<Record<string, (setting: Setting) => Promise<void>>> = 
   "run-workers": runWorkers,
   servers: runServers,
   inspect: runInspect,
+  provision: runProvision,
   record: runRecord,
   replay: runReplay,
 };

@@ -28,7 +28,10 @@ export async function openPersist(setting: Setting): Promise<PersistRole> {
   const { config, log, signal } = setting;
   const target = influxTarget(config);
   const retention = { candlesMs: config.candleRetentionMs, ticksMs: config.tickRetentionMs };
-  await provision(target, retention, { log, signal });
+  if (!(await provision(target, retention, { log, signal }))) {
+    const { database, username } = target;
+    log.info({ database, username }, "this user may not set up InfluxDB, the database is taken as it is");
+  }
   const { bus, streams } = await openBus(setting, "persist");
   const onMissing = () =>
     provision(target, retention, { log, signal: AbortSignal.timeout(10_000) }).catch(() => undefined);

@@ -31,7 +31,7 @@ export interface LaneOptions {
   /** Most lines that wait; beyond it {@link InfluxLane.room} makes the caller wait. */
   readonly maxLines: number;
   /** Called when InfluxDB does not know the database or the retention policy any more; it may fail. */
-  readonly onMissing?: () => Promise<void>;
+  readonly onMissing?: () => Promise<unknown>;
   /** Longest time until a request is answered, ms. @default 15,000 */
   readonly requestTimeoutMs?: number;
   readonly log: Logger;

@@ -10,6 +10,7 @@ export const TICK_POLICY = "ticks";
 const RETRY_MS = 500;
 /** The client has promises that never settle: when the connection is cut within an answer, for one. */
 const ATTEMPT_TIMEOUT_MS = 5_000;
+const FORBIDDEN = 403;
 const SHARDS_TOO_LONG = "must be greater than the shard duration";
 
 export interface Retention {
@@ -40,22 +41,25 @@ export function createInfluxClient({ url, database, username, password }: Influx
 
 /**
  * Creates the database and its two retention policies, or gives them the configured durations. Tries again until
- * InfluxDB is there.
+ * InfluxDB is there. Only an admin may do this: for another user all stays as it is.
+ *
+ * @returns whether the user may
  */
 export async function provision(
   target: InfluxTarget,
   retention: Retention,
   { log, signal }: ProvisionOptions,
-): Promise<void> {
+): Promise<boolean> {
   const client = createInfluxClient(target);
   for (let attempt = 0; ; attempt++) {
     signal.throwIfAborted();
     try {
       const attempted = tryProvision(client, target.database, retention);
       await untilAborted(untilAborted(attempted, AbortSignal.timeout(ATTEMPT_TIMEOUT_MS)), signal);
-      return;
+      return true;
     } catch (error) {
       signal.throwIfAborted();
+      if (isForbidden(error)) return false;
       // The client hangs the request with its credentials on the error: only the message is safe.
       const reason = error instanceof Error ? error.message : String(error);
       if (attempt % 20 === 0) log.warn({ reason, database: target.database }, "cannot provision InfluxDB");
@@ -95,4 +99,11 @@ async function setPolicy(
     const duration = `${options.duration} shard duration 0s`;
     await client.alterRetentionPolicy(name, { ...options, duration });
   }
+}
+
+/** The client hangs the answer on an error whose class it keeps to itself. */
+function isForbidden(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const { res } = error as { res?: { statusCode?: number } };
+  return res?.statusCode === FORBIDDEN;
 }
