@@ -43,8 +43,12 @@ export interface Store {
 }
 
 /** Reads a database of a pipeline. */
-export function createStore(url: string, database: string): Store {
-  const client = createInfluxClient({ url, database });
+export function createStore(
+  url: string,
+  database: string,
+  login: { readonly username?: string; readonly password?: string } = {},
+): Store {
+  const client = createInfluxClient({ url, database, ...login });
   const query = async (text: string) => [...(await client.query<Record<string, unknown>>(text))];
   return {
     query,
