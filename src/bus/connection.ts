@@ -12,6 +12,7 @@ import {
   type JetStreamManager,
   type NatsConnection,
   nkeyAuthenticator,
+  nkeys,
 } from "nats";
 import type { Logger } from "../observe/log.ts";
 import { Tally } from "../observe/tally.ts";
@@ -83,7 +84,7 @@ export class Bus {
   /**
    * Connects, however long the server takes to come up; fails only when the signal is aborted.
    *
-   * @throws {Error} if a file of credentials cannot be read
+   * @throws {Error} if a file of credentials or the authority's certificate cannot be read
    */
   static async open(options: BusOptions): Promise<Bus> {
     const natsOptions = connectionOptions(options);
@@ -200,6 +201,8 @@ function dropSocket(connection: NatsConnection): void {
 }
 
 function connectionOptions(options: BusOptions): ConnectionOptions {
+  // The client reads it for every connection; that there is one is better known at once.
+  if (options.caFile !== undefined) readFileSync(options.caFile);
   return {
     servers: [...options.servers],
     name: options.name,
@@ -222,8 +225,18 @@ function connectionOptions(options: BusOptions): ConnectionOptions {
 
 function authenticatorOf({ nkeySeedFile, credsFile }: BusOptions): { authenticator?: Authenticator } {
   if (nkeySeedFile !== undefined) {
-    return { authenticator: nkeyAuthenticator(Buffer.from(readFileSync(nkeySeedFile, "utf8").trim())) };
+    return { authenticator: nkeyAuthenticator(readSeed(nkeySeedFile)) };
   }
   if (credsFile !== undefined) return { authenticator: credsAuthenticator(readFileSync(credsFile)) };
   return {};
+}
+
+function readSeed(file: string): Uint8Array {
+  const seed = Buffer.from(readFileSync(file, "utf8").trim());
+  try {
+    nkeys.fromSeed(seed);
+  } catch (cause) {
+    throw new Error(`Cannot log in with "${file}": it does not hold the seed of an nkey`, { cause });
+  }
+  return seed;
 }
