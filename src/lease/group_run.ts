@@ -59,6 +59,8 @@ export class GroupRun {
       worker,
       clock,
       newBroker,
+      // Not before: what others hand over to this worker, it must be able to take.
+      onStart: () => this.#membership.join(),
       onSeen: (piece, record, revision, changed) => {
         this.#holdings.get(piece)?.onSeen(record, revision);
         if (changed) this.#onChange();

@@ -22,6 +22,8 @@ export interface LeaseBoardOptions {
   readonly clock: ObservationClock;
   /** See `WorkerGroupOptions`. */
   readonly newBroker: boolean;
+  /** Called when the bucket can be read, again after each time that it could not. */
+  readonly onStart: () => void;
   /** Called for what was seen; `changed` says that the piece has another owner now. */
   readonly onSeen: (
     piece: string,
@@ -46,6 +48,7 @@ export class LeaseBoard implements KeyValueListener {
   onStart(): void {
     this.#entries.clear();
     this.#startedMs = this.#options.clock.look();
+    this.#options.onStart();
   }
 
   onValue({ key, value, revision }: KeyValue): void {

@@ -45,22 +45,30 @@ export class Membership {
   readonly #broadcast: Broadcast;
   readonly #stopListening: () => void;
   readonly #others = new Map<string, Member>();
-  #joinedMs: number;
-  #beatMs: number;
+  /** Absent until it joins. */
+  #joinedMs: number | undefined;
+  #beatMs = 0;
 
-  /** Joins. */
+  /** Listens. */
   constructor(bus: Bus, options: MembershipOptions) {
     this.#bus = bus;
     this.#options = options;
     this.#broadcast = new Broadcast(bus, SUBJECT, (message) => this.#onMessage(message));
-    this.#stopListening = bus.listen({ onRestored: () => this.#rejoin() });
-    this.#joinedMs = this.#beatMs = options.clock.look();
-    this.#say("joins");
+    this.#stopListening = bus.listen({
+      onRestored: () => {
+        if (this.#joinedMs !== undefined) this.#rejoin();
+      },
+    });
+  }
+
+  /** Says that this worker is able to take pieces from now on. */
+  join(): void {
+    if (this.#joinedMs === undefined) this.#rejoin();
   }
 
   /** Whether all who live had the time to say so. */
   get settled(): boolean {
-    return this.#options.clock.look() - this.#joinedMs >= SETTLE_MS;
+    return this.#joinedMs !== undefined && this.#options.clock.look() - this.#joinedMs >= SETTLE_MS;
   }
 
   /** All who live with what they offer, this worker included. */
@@ -73,8 +81,8 @@ export class Membership {
 
   /** Says that this worker lives when it is time to, and forgets those who have not for too long. */
   look(): void {
-    if (!this.#bus.connected) return;
     const nowMs = this.#options.clock.look();
+    if (!this.#bus.connected || this.#joinedMs === undefined) return;
     if (nowMs - this.#beatMs >= BEAT_MS) this.#say("lives");
     for (const [other, { heardMs }] of this.#others) {
       if (nowMs - heardMs >= SILENCE_MS) this.#forget(other);
@@ -88,10 +96,11 @@ export class Membership {
     this.#broadcast.close();
   }
 
-  /** Nothing could be heard for a while: all whom it knew get the time to come back. */
+  /** After a time in which nothing could be heard, all whom it knew get the time to come back. */
   #rejoin(): void {
-    this.#joinedMs = this.#options.clock.look();
-    for (const member of this.#others.values()) member.heardMs = this.#joinedMs;
+    const nowMs = this.#options.clock.look();
+    this.#joinedMs = nowMs;
+    for (const member of this.#others.values()) member.heardMs = nowMs;
     this.#say("joins");
   }
 
@@ -111,7 +120,8 @@ export class Membership {
     const known = this.#others.get(beat.worker);
     if (known !== undefined) known.heardMs = this.#options.clock.look();
     else this.#welcome(beat.worker, beat.offers);
-    if (beat.state === "joins") this.#say("lives");
+    // At the next look, once for all who join at this time.
+    if (beat.state === "joins") this.#beatMs = Number.NEGATIVE_INFINITY;
   }
 
   #welcome(worker: string, offers: readonly string[]): void {

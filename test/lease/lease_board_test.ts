@@ -4,10 +4,12 @@ import { LeaseBoard } from "../../src/lease/lease_board.ts";
 import { encodeRecord, NOBODY } from "../../src/lease/lease_record.ts";
 import { ObservationClock } from "../../src/lease/observation_clock.ts";
 
+const ignore = () => undefined;
+
 function createBoard(newBroker = false) {
   let nowMs = 0;
   const clock = new ObservationClock(() => nowMs);
-  const board = new LeaseBoard({ worker: "me", clock, newBroker, onSeen: () => undefined });
+  const board = new LeaseBoard({ worker: "me", clock, newBroker, onStart: ignore, onSeen: ignore });
   return {
     board,
     clock,

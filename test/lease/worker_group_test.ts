@@ -122,3 +122,30 @@ busTest("WorkerGroup does not run twice at the same time", async (t) => {
     /Cannot run a worker group twice/,
   );
 });
+
+/** All that a worker's user needs for the group; for this test, the user that everybody is. */
+const LEAST_PERMISSIONS = `
+  authorization { users: [{ user: worker, password: worker, permissions: {
+    publish: [
+      "$KV.LEASES.>", "tickline.workers"
+      "$JS.API.STREAM.CREATE.KV_LEASES", "$JS.API.CONSUMER.CREATE.KV_LEASES.*.$KV.LEASES.>"
+      "$JS.API.CONSUMER.MSG.NEXT.KV_LEASES.*", "$JS.API.CONSUMER.DELETE.KV_LEASES.*"
+    ]
+    subscribe: ["tickline.workers", "_INBOX.>"]
+  } }] }
+  no_auth_user: worker
+`;
+
+busTest(
+  "WorkerGroup works with no more permissions than these",
+  async (t) => {
+    const log = new HolderLog();
+    const first = await startWorker(t, log);
+    await first.holds(8);
+    const second = await startWorker(t, log);
+    await Promise.all([first.holds(4), second.holds(4)]);
+    await Promise.all([first.stop(), second.stop()]);
+    assert.equal(first.bus.events.get("error") + second.bus.events.get("error"), 0, "nothing was refused");
+  },
+  { extraConfig: LEAST_PERMISSIONS },
+);

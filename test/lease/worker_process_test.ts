@@ -41,6 +41,6 @@ busTest(
     await Promise.all([frozen.ends(), heir.ends()]);
     log.assertExclusive();
     const leases = PIECES.reduce((sum, piece) => sum + log.leases(piece), 0);
-  assert.ok(leases >= 16, "all were taken, half of them by the heir, and half given back");
+    assert.ok(leases >= 16, "all were taken, half of them by the heir, and half given back");
   },
 );
