@@ -51,6 +51,11 @@ export class CandlePublisher {
     return this.#head;
   }
 
+  /** Candles that were handed over. */
+  get accepted(): number {
+    return this.#tail;
+  }
+
   /** How often a candle was sent again. */
   get retried(): number {
     return this.#retried;
@@ -86,9 +91,10 @@ export class CandlePublisher {
     return this.#waiters.until(() => this.pending <= MAX_PENDING / 2, signal);
   }
 
-  /** Resolves when the stream has everything, or the signal is aborted. */
+  /** Resolves when the stream has everything that was handed over until now, or the signal is aborted. */
   flush(signal: AbortSignal): Promise<void> {
-    return this.#waiters.until(() => this.pending === 0, signal);
+    const accepted = this.#tail;
+    return this.#waiters.until(() => this.#head >= accepted, signal);
   }
 
   close(): void {

@@ -14,6 +14,9 @@ export type SequenceNews =
   /** It is the first one seen of a publisher's life; `missed` went before it that should have been seen. */
   | { readonly kind: "epoch"; readonly missed: number };
 
+/** How far a reader has come: the last number seen, by epoch. */
+export type Positions = ReadonlyMap<number, number>;
+
 const NEXT: SequenceNews = { kind: "next" };
 const DUPLICATE: SequenceNews = { kind: "duplicate" };
 
@@ -25,6 +28,17 @@ export class SequenceLedger {
   /** By epoch; the one that was heard last is last. */
   readonly #lastSeq = new Map<number, number>();
   #sinceMs = Number.NaN;
+
+  /** The last number of each publisher's life that is remembered. */
+  get positions(): Positions {
+    return this.#lastSeq;
+  }
+
+  /** Goes on from the positions that another ledger had at a time, ms; nothing was observed before. */
+  resume(positions: Positions, sinceMs: number): void {
+    for (const [epoch, seq] of positions) this.#lastSeq.set(epoch, seq);
+    this.#sinceMs = sinceMs;
+  }
 
   /** Takes note of a message that its publisher sent at `sentMs`. */
   observe(epoch: number, seq: number, sentMs: number): SequenceNews {

@@ -9,6 +9,7 @@ const NS_PER_MS = 1_000_000;
 const MIN_RETRY_MS = 100;
 const MAX_RETRY_MS = 1_000;
 const STREAM_NOT_FOUND = 10059;
+const READ_BACK_EXPIRY_MS = 10_000;
 
 /** A message of a stream. */
 export interface BusMessage {
@@ -28,6 +29,8 @@ export interface ReadOptions {
   readonly expiryMs: number;
   /** Counts how often the consumer had to be made anew, by cause. */
   readonly restarts: Tally;
+  /** Told how many messages there are to read, each time that it begins with the oldest. */
+  readonly onBegin?: (messages: number) => void;
   readonly signal: AbortSignal;
 }
 
@@ -51,7 +54,8 @@ export async function* readStream(
     let queue: PullQueue | undefined;
     let orphaned = false;
     try {
-      await addConsumer(bus, consumer, options);
+      const count = await addConsumer(bus, consumer, options);
+      options.onBegin?.(count);
       queue = new PullQueue(bus, stream, consumer);
       while (!signal.aborted) {
         const message = queue.take();
@@ -76,16 +80,64 @@ export async function* readStream(
   }
 }
 
-async function addConsumer(bus: Bus, name: string, options: ReadOptions): Promise<void> {
-  await bus.streams.consumers.add(options.stream, {
+export interface ReadBackOptions {
+  readonly stream: StreamName;
+  readonly filter: string;
+  /** Begins the consumer's name. */
+  readonly name: string;
+  /** Messages that the server stored from then on, ms by its own clock. */
+  readonly sinceMs: number;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Reads what a stream holds now of the latest past, and ends.
+ *
+ * @throws {PullError} if the server or the stream is lost meanwhile
+ */
+export async function* readBack(bus: Bus, options: ReadBackOptions): AsyncGenerator<BusMessage> {
+  const { stream, filter, sinceMs, signal } = options;
+  const consumer = `${options.name}-${nuid.next().slice(-8)}`;
+  const { num_pending } = await bus.streams.consumers.add(stream, {
+    ...consumerConfig(consumer, filter, READ_BACK_EXPIRY_MS),
+    deliver_policy: DeliverPolicy.StartTime,
+    opt_start_time: new Date(sinceMs).toISOString(),
+  });
+  const queue = new PullQueue(bus, stream, consumer);
+  try {
+    for (let left = num_pending; left > 0 && !signal.aborted; ) {
+      const message = queue.take();
+      if (message === undefined) {
+        await queue.filled(signal);
+        continue;
+      }
+      left--;
+      yield message;
+    }
+  } finally {
+    queue.close();
+    if (bus.connected) await bus.streams.consumers.delete(stream, consumer).catch(() => false);
+  }
+}
+
+/** Makes a consumer; how many messages there are for it. */
+async function addConsumer(bus: Bus, name: string, options: ReadOptions): Promise<number> {
+  const { num_pending } = await bus.streams.consumers.add(options.stream, {
+    ...consumerConfig(name, options.filter, options.expiryMs),
+    deliver_policy: DeliverPolicy.All,
+  });
+  return num_pending;
+}
+
+function consumerConfig(name: string, filter: string, expiryMs: number) {
+  return {
     name,
     ack_policy: AckPolicy.None,
-    deliver_policy: DeliverPolicy.All,
-    filter_subject: options.filter,
-    inactive_threshold: options.expiryMs * NS_PER_MS,
+    filter_subject: filter,
+    inactive_threshold: expiryMs * NS_PER_MS,
     mem_storage: true,
     num_replicas: 1,
-  });
+  };
 }
 
 function causeOf(error: unknown): string {

@@ -5,6 +5,9 @@ const NS_PER_MS = 1_000_000;
 const MAX_MESSAGE_BYTES = 1024 * 1024;
 const LIVE_MAX_AGE_MS = 3_600_000;
 const LIVE_MAX_BYTES = 64 * 1024 * 1024;
+/** Who comes back later than this begins anew. */
+const SNAPSHOT_MAX_AGE_MS = 3_600_000;
+const SNAPSHOT_MAX_BYTES = 128 * 1024 * 1024;
 /** JetStream API errors: the name is taken with another configuration; the server or account has not that much. */
 const NAME_IN_USE = 10058;
 const TOO_LITTLE_MEMORY = 10028;
@@ -13,7 +16,7 @@ const TOO_LITTLE_FOR_ACCOUNT = 10002;
 /** After a failure the server is not asked again for this long. */
 const REPAIR_INTERVAL_MS = 250;
 
-export type StreamName = "TICKS" | "CANDLES" | "LIVE";
+export type StreamName = "TICKS" | "CANDLES" | "LIVE" | "SNAPSHOTS";
 
 /** How much a stream keeps. */
 export interface StreamLimits {
@@ -63,6 +66,12 @@ export class Streams {
         storage: StorageType.Memory,
         max_msgs_per_subject: 1,
         allow_direct: true,
+      },
+      SNAPSHOTS: {
+        ...common("SNAPSHOTS", "snapshots.>"),
+        ...limits({ maxAgeMs: SNAPSHOT_MAX_AGE_MS, maxBytes: SNAPSHOT_MAX_BYTES }),
+        storage: StorageType.Memory,
+        max_msgs_per_subject: 1,
       },
     };
   }

@@ -26,6 +26,29 @@ export function liveSubject({ venue, market, interval }: CandleKey): string {
   return `live.${venue}.${market}.${interval}`;
 }
 
+/** Subject of the snapshot of a market's candles. */
+export function snapshotSubject(shard: number, venue: string, market: string): string {
+  return `snapshots.${shard}.${venue}.${market}`;
+}
+
+/** Subjects of the snapshots of all markets of a shard. */
+export function snapshotFilter(shard: number): string {
+  return `snapshots.${shard}.>`;
+}
+
+/**
+ * The market of a snapshot subject.
+ *
+ * @throws {SyntaxError} if it is not one
+ */
+export function parseSnapshotSubject(subject: string): { readonly venue: string; readonly market: string } {
+  const [, , venue, market, ...rest] = subject.split(".");
+  if (!venue || !market || rest.length > 0) {
+    throw new SyntaxError(`Cannot parse subject "${subject}": expected snapshots.shard.venue.market`);
+  }
+  return { venue, market };
+}
+
 /**
  * The series of a candle subject.
  *

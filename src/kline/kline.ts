@@ -2,36 +2,32 @@ import type { Actor, ActorContext, Permissions } from "../actor/actor.ts";
 import type { CandlePublisher } from "../bus/candle_publisher.ts";
 import type { Bus } from "../bus/connection.ts";
 import type { LivePublisher } from "../bus/live_publisher.ts";
-import { SequenceLedger } from "../bus/sequence_ledger.ts";
 import { registerService } from "../bus/service.ts";
+import { Snapshots } from "../bus/snapshots.ts";
 import { readStream } from "../bus/stream_reader.ts";
 import type { Streams } from "../bus/streams.ts";
-import { candleSubject, liveSubject, tickFilter, venueOf } from "../bus/subject.ts";
-import type { Candle } from "../market/candle.ts";
+import { tickFilter, venueOf } from "../bus/subject.ts";
 import { LagHistogram } from "../observe/lag_histogram.ts";
 import type { Logger } from "../observe/log.ts";
 import { Tally } from "../observe/tally.ts";
-import { encodeCandle } from "../wire/candle_codec.ts";
-import { TickDecoder } from "../wire/tick_decoder.ts";
 import { BadMessageError, type TickMessage } from "../wire/tick_message.ts";
-import { CandleEngine } from "./candle_engine.ts";
+import { readPublished } from "./heritage.ts";
+import { KlineLife } from "./kline_life.ts";
 import type { CandleRules } from "./market_candles.ts";
+import { Snapshotter } from "./snapshotter.ts";
 
-const LIVE_INTERVAL_MS = 100;
-/** Most markets whose open candles go out per {@link LIVE_INTERVAL_MS}: bounds what the live view costs. */
-const LIVE_MARKETS = 200;
-/** Candles that are published before other actors of the process get their turn. */
-const PUBLISH_CHUNK = 256;
-/** A timer that comes this late, ms, waited for a busy event loop: messages that came meanwhile go first. */
-const LATE_TIMER_MS = 20;
-const MAX_TIMER_MS = 1_000;
+/** Longest that a stop waits for the last snapshots, ms. */
+const SAVE_DEADLINE_MS = 2_000;
 
 export interface KlineOptions {
   readonly shard: number;
+  readonly shards: number;
   readonly rules: CandleRules;
   /** Batches older than this are skipped and counted, ms; 0: none. */
   readonly tickMaxLagMs: number;
   readonly consumerExpiryMs: number;
+  /** Each market's candles are saved this often, ms. */
+  readonly snapshotIntervalMs: number;
   readonly bus: Bus;
   readonly streams: Streams;
   readonly candles: CandlePublisher;
@@ -49,6 +45,8 @@ export class KlineActor implements Actor {
   /** Messages that could not be read, by reason. */
   readonly badMessages = new Tally();
   readonly readerRestarts = new Tally();
+  /** Snapshots by what became of them, see `Snapshotter`. */
+  readonly snapshots = new Tally();
   /** From the receipt of a trade's frame until it is in its candle. */
   readonly lag = new LagHistogram();
   readonly #options: KlineOptions;
@@ -75,6 +73,7 @@ export class KlineActor implements Actor {
       ticks: Object.fromEntries(this.ticks.entries()),
       candlesClosed: this.#closed,
       candlesRevised: this.#revised,
+      snapshots: Object.fromEntries(this.snapshots.entries()),
       lagP50Ms: this.lag.quantileMs(0.5),
       lagP99Ms: this.lag.quantileMs(0.99),
     };
@@ -82,40 +81,92 @@ export class KlineActor implements Actor {
 
   async run({ signal, ready }: ActorContext): Promise<void> {
     const { bus, streams, shard, consumerExpiryMs } = this.#options;
-    await Promise.all([streams.ensure("TICKS"), streams.ensure("CANDLES"), streams.ensure("LIVE")]);
+    const needed = ["TICKS", "CANDLES", "LIVE", "SNAPSHOTS"] as const;
+    await Promise.all(needed.map((name) => streams.ensure(name)));
     const unregister = await registerService(bus, {
       name: "tickline-kline",
       description: "Makes candles of ticks",
       metadata: { shard: String(shard) },
       status: () => this.status(),
     });
-    const life = new KlineLife(this.#options, signal, (candle) => {
-      if (candle.revision === 0) this.#closed++;
-      else this.#revised++;
+    const life = new KlineLife(this.#options, signal, {
+      outcomes: this.ticks,
+      onPublished: (candle) => {
+        if (candle.revision === 0) this.#closed++;
+        else this.#revised++;
+      },
     });
-    ready();
+    const snapshotter = this.#createSnapshotter();
+    // Not AbortSignal.any: on Node 20 its result may be collected before it fires.
+    const stop = new AbortController();
+    const onStop = () => stop.abort();
+    signal.addEventListener("abort", onStop, { once: true });
+    let saving: Promise<void> = Promise.resolve();
+    let failure: unknown;
     try {
+      await this.#resume(life, snapshotter, signal);
+      ready();
+      saving = snapshotter.run(life.venues, stop.signal).catch((error: unknown) => {
+        failure = error;
+        stop.abort();
+      });
+      // What the stream held at the beginning is taken as a whole: a candle that a life before knew better is not
+      // published half-way.
+      let behind = 0;
       const messages = readStream(bus, streams, {
         stream: "TICKS",
         filter: tickFilter(shard),
         name: this.name,
         expiryMs: consumerExpiryMs,
         restarts: this.readerRestarts,
-        signal,
+        onBegin: (count) => {
+          behind = count;
+        },
+        signal: stop.signal,
       });
       for await (const { subject, data } of messages) {
         this.#messages++;
         this.#onMessage(life, venueOf(subject), data);
-        await life.publishDue();
+        if (--behind <= 0) await life.publishDue();
       }
+      if (failure !== undefined) throw failure;
+      stop.abort();
+      await saving;
+      await snapshotter.saveAll(life.venues, AbortSignal.timeout(SAVE_DEADLINE_MS));
     } finally {
       life.end();
+      signal.removeEventListener("abort", onStop);
+      stop.abort();
+      await saving;
       await unregister();
     }
   }
 
+  #createSnapshotter(): Snapshotter {
+    const { bus, streams, rules, shard, snapshotIntervalMs, candles, log } = this.#options;
+    const intervals = rules.levels.map(({ interval }) => interval).join();
+    return new Snapshotter({
+      shard,
+      rules: `${intervals} ${rules.calendar.timeZone} ${rules.fill}`,
+      intervalMs: snapshotIntervalMs,
+      snapshots: new Snapshots(bus, streams),
+      candles,
+      outcomes: this.snapshots,
+      log,
+    });
+  }
+
+  /** Goes on where a life before ended, if it left anything. */
+  async #resume(life: KlineLife, snapshotter: Snapshotter, signal: AbortSignal): Promise<void> {
+    const { bus, shard, shards, log } = this.#options;
+    const loaded = await snapshotter.load();
+    const published = await readPublished(bus, { shard, shards, sinceMs: loaded.sinceMs, signal });
+    life.resume(loaded, published);
+    const markets = [...loaded.venues.values()].reduce((sum, { size }) => sum + size, 0);
+    if (markets > 0) log.info({ actor: this.name, markets }, "going on from snapshots");
+  }
+
   #onMessage(life: KlineLife, venue: string, data: Uint8Array): void {
-    const engine = life.engine(venue, this.ticks);
     let message: TickMessage;
     try {
       message = life.decoder.decode(data);
@@ -125,117 +176,21 @@ export class KlineActor implements Actor {
         this.#options.log.warn({ err: error, venue, actor: this.name }, "tick message rejected");
       }
       this.badMessages.add(error.reason);
-      engine.doubt();
+      life.doubt(venue);
       return;
     }
-    const { ticks } = message;
-    const news = life.ledger.observe(message.epoch, message.seq, message.sentMs);
-    if (news.kind === "duplicate") {
-      this.#duplicateBatches++;
-      return;
+    const { fate, missed } = life.take(venue, message);
+    if (missed > 0) {
+      this.#lostBatches += missed;
+      this.#options.log.warn({ venue, actor: this.name, missed }, "tick batches are missing");
     }
-    if (news.kind !== "next") engine.doubt();
-    if (news.kind !== "next" && news.missed > 0) {
-      this.#lostBatches += news.missed;
-      this.#options.log.warn({ venue, actor: this.name, missed: news.missed }, "tick batches are missing");
-    }
-    const { tickMaxLagMs } = this.#options;
-    if (tickMaxLagMs > 0 && Date.now() - message.sentMs > tickMaxLagMs) {
-      this.ticks.add("skipped", ticks.length);
-      engine.doubt();
-      return;
-    }
-    engine.apply(ticks, message, performance.now());
-    if (ticks.length > 0) this.#noteLag(message);
+    if (fate === "duplicate") this.#duplicateBatches++;
+    else if (fate === "applied" && message.ticks.length > 0) this.#noteLag(message);
   }
 
   #noteLag({ ticks }: TickMessage): void {
     const nowMs = performance.timeOrigin + performance.now();
     const oldestMs = nowMs - ticks.receivedMs[0]!;
     this.lag.add(oldestMs, ticks.length);
-  }
-}
-
-/** Everything that one life of the actor holds; a restart begins with a fresh one. */
-class KlineLife {
-  readonly decoder = new TickDecoder();
-  readonly ledger = new SequenceLedger();
-  readonly #engines = new Map<string, CandleEngine>();
-  readonly #options: KlineOptions;
-  readonly #signal: AbortSignal;
-  readonly #onPublished: (candle: Candle) => void;
-  readonly #liveTimer: NodeJS.Timeout;
-  #closeTimer: NodeJS.Timeout | undefined;
-  #publishing: Promise<void> | undefined;
-
-  constructor(options: KlineOptions, signal: AbortSignal, onPublished: (candle: Candle) => void) {
-    this.#options = options;
-    this.#signal = signal;
-    this.#onPublished = onPublished;
-    this.#liveTimer = setInterval(() => this.#publishLive(), LIVE_INTERVAL_MS);
-  }
-
-  engine(venue: string, outcomes: Tally): CandleEngine {
-    let engine = this.#engines.get(venue);
-    if (engine === undefined) {
-      engine = new CandleEngine(venue, this.#options.rules, outcomes);
-      this.#engines.set(venue, engine);
-    }
-    return engine;
-  }
-
-  /** Publishes the closed candles that are due, as fast as the stream takes them. */
-  publishDue(): Promise<void> {
-    this.#publishing ??= this.#publishDue().finally(() => {
-      this.#publishing = undefined;
-      this.#schedule();
-    });
-    return this.#publishing;
-  }
-
-  async #publishDue(): Promise<void> {
-    const { candles } = this.#options;
-    for (const engine of this.#engines.values()) {
-      while (!this.#signal.aborted) {
-        const limit = Math.min(PUBLISH_CHUNK, candles.capacity);
-        if (limit === 0) {
-          await candles.room(this.#signal);
-          continue;
-        }
-        if (engine.advance(performance.now(), { limit, publish: this.#publish }) < limit) break;
-        await new Promise((resolve) => setImmediate(resolve));
-      }
-    }
-  }
-
-  readonly #publish = (candle: Candle): void => {
-    this.#options.candles.publish(candleSubject(candle), encodeCandle(candle));
-    this.#onPublished(candle);
-  };
-
-  /** Sets the timer for the next candle that closes without a trade telling so. */
-  #schedule(): void {
-    clearTimeout(this.#closeTimer);
-    if (this.#signal.aborted) return;
-    const nowMs = performance.now();
-    let waitMs = MAX_TIMER_MS;
-    for (const engine of this.#engines.values()) waitMs = Math.min(waitMs, engine.nextCloseInMs(nowMs));
-    const dueMs = nowMs + waitMs;
-    this.#closeTimer = setTimeout(() => {
-      if (performance.now() - dueMs < LATE_TIMER_MS) void this.publishDue();
-      else setTimeout(() => void this.publishDue(), 1);
-    }, Math.ceil(waitMs));
-  }
-
-  #publishLive(): void {
-    const { live } = this.#options;
-    for (const engine of this.#engines.values()) {
-      engine.publishLive(LIVE_MARKETS, (candle) => live.publish(liveSubject(candle), encodeCandle(candle)));
-    }
-  }
-
-  end(): void {
-    clearTimeout(this.#closeTimer);
-    clearInterval(this.#liveTimer);
   }
 }

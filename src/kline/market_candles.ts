@@ -347,7 +347,9 @@ export class MarketCandles {
         if (first === last) first.lostTrades += trades;
       }
     }
-    const horizonMs = Math.min(fillableMs, this.#completeness.oldestHoleMs);
+    // The next trade may skip ids, and so speak for all that lies after the newest one.
+    const { oldestHoleMs, newestMs } = this.#completeness;
+    const horizonMs = Math.min(fillableMs, oldestHoleMs, newestMs);
     for (const level of this.#levels) level.prune(horizonMs);
     this.#publishedBefore?.forget(horizonMs);
     if (this.#publishedBefore?.size === 0) this.#publishedBefore = undefined;

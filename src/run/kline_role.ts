@@ -6,6 +6,10 @@ import { planLevels } from "../kline/level.ts";
 import { createCalendar } from "../market/calendar.ts";
 import { natsHosts, openBus, type Setting } from "./setting.ts";
 
+/** The stream must hold what came after the latest snapshot, with time to spare for a restart. */
+const SNAPSHOTS_PER_MAX_AGE = 6;
+const MAX_SNAPSHOT_INTERVAL_MS = 5_000;
+
 /** The kline actors of a process. */
 export interface KlineRole {
   readonly bus: Bus;
@@ -33,9 +37,11 @@ export async function openKline(setting: Setting): Promise<KlineRole> {
     (shard) =>
       new KlineActor({
         shard,
+        shards: config.shards,
         rules,
         tickMaxLagMs: config.tickMaxLagMs,
         consumerExpiryMs: config.consumerExpiryMs,
+        snapshotIntervalMs: Math.min(MAX_SNAPSHOT_INTERVAL_MS, config.tickMaxAgeMs / SNAPSHOTS_PER_MAX_AGE),
         bus,
         streams,
         candles,

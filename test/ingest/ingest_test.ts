@@ -110,7 +110,7 @@ test("ingest publishes each trade once over reconnects that send old trades agai
     for (const id of range(Math.max(1, round * 10 - 4), round * 10 + 10)) trade(id);
     await until("the trades are here", () => recorder.ids.length === round * 10 + 10);
     venue.breakAll();
-    await until("disconnected", () => actor.account().connectedMarkets === 0);
+    await until("the loss is noticed", () => actor.account().connectionEnds.get("lost") === round + 1);
   }
   assert.deepEqual(recorder.ids, range(1, 40));
   assert.equal(actor.account().duplicates, 15);
@@ -135,7 +135,7 @@ test("ingest counts the trades that it missed while disconnected", async (t) => 
   for (const id of [1, 2, 3]) trade(id);
   await until("the trades are here", () => recorder.ids.length === 3);
   venue.breakAll();
-  await until("disconnected", () => actor.account().connectedMarkets === 0);
+  await until("the loss is noticed", () => actor.account().connectionEnds.get("lost") === 1);
   await until("connected", () => actor.account().connectedMarkets === 1);
   for (const id of [10, 11]) trade(id);
   await until("the trades are here", () => recorder.ids.length === 5);
@@ -146,7 +146,7 @@ test("ingest numbers the messages of a shard from 1, says which markets are down
   const names = ["BTC-USDT", "ETH-USDT", "ADA-USDT", "XRP-USDT", "SOL-USDT"];
   const { venue, actor, recorder, stop } = await start(t, { names });
   venue.breakAll();
-  await until("disconnected", () => actor.account().connectedMarkets === 0);
+  await until("the loss is noticed", () => actor.account().connectionEnds.get("lost") === 1);
   await until("connected", () => actor.account().connectedMarkets === names.length);
   await stop();
   const shards = new Map<string, string[]>();

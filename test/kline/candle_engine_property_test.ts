@@ -193,7 +193,7 @@ function run(input: Feed, untilMs: number): { candles: Map<string, Candle>; outc
     candles.set(key, candle);
     published.at(-1)!.push(candle);
   };
-  const feedAll = ({ engines }: Life, trades: readonly ReferenceTrade[], venueMs: number) => {
+  const apply = ({ engines }: Life, trades: readonly ReferenceTrade[], venueMs: number) => {
     const buffers = engines.map(() => new TickBuffer(200));
     for (const trade of trades) {
       const buffer = buffers[shardOf(`sim:${trade.market}`, input.shards)]!;
@@ -208,8 +208,14 @@ function run(input: Feed, untilMs: number): { candles: Map<string, Candle>; outc
     }
     for (const [shard, engine] of engines.entries()) {
       engine.apply(buffers[shard]!, { venueMs, down: [] }, 0);
-      while (engine.advance(0, { limit: 3, publish }) === 3);
     }
+  };
+  const advance = ({ engines }: Life) => {
+    for (const engine of engines) while (engine.advance(0, { limit: 3, publish }) === 3);
+  };
+  const feedAll = (life: Life, trades: readonly ReferenceTrade[], venueMs: number) => {
+    apply(life, trades, venueMs);
+    advance(life);
   };
   /** A life that goes on where another one was after a batch, and catches up. */
   const resume = (snapshots: readonly Snapshot[], batch: number, lag: number): Life => {
@@ -227,7 +233,8 @@ function run(input: Feed, untilMs: number): { candles: Map<string, Candle>; outc
       life.engines[shard]!.respect(candle.market, before);
     }
     respected.clear();
-    for (let replayed = from + 1; replayed <= batch; replayed++) feedAll(life, input.batches[replayed]!, 0);
+    for (let replayed = from + 1; replayed <= batch; replayed++) apply(life, input.batches[replayed]!, 0);
+    advance(life);
     return life;
   };
   const respected = new Map<string, PublishedBefore>();

@@ -65,7 +65,7 @@ test("workers that are killed in the middle of a replay leave no trace in what i
     assert.deepEqual(await command.ends(), { code: 0, signal: null }, command.stderr);
     assert.match(command.stdout, /\nlost +0\n/);
   }
-  await checkStored(store, expected);
+  await checkStored(store, expected, { pauses: true });
 
   async function storedCount(): Promise<number> {
     return (await storedCandles(store).catch(() => new Map())).size;

@@ -1,0 +1,140 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { CandlePublisher } from "../bus/candle_publisher.ts";
+import type { Snapshots } from "../bus/snapshots.ts";
+import { parseSnapshotSubject, snapshotFilter, snapshotSubject } from "../bus/subject.ts";
+import type { Logger } from "../observe/log.ts";
+import type { Tally } from "../observe/tally.ts";
+import { BadMessageError } from "../wire/tick_message.ts";
+import { decodeSnapshot, encodeSnapshot, type MarketSnapshot } from "./market_snapshot.ts";
+import type { VenueCandles } from "./venue_candles.ts";
+
+/** Larger snapshots do not fit a message: a long LATENESS keeps that many candles. */
+const MAX_BYTES = 1_000_000;
+/** While a shard has no market yet. */
+const IDLE_MS = 250;
+
+export interface SnapshotterOptions {
+  readonly shard: number;
+  /** What the candles are made by; snapshots of other rules are left alone. */
+  readonly rules: string;
+  /** Each market is saved this often, ms. */
+  readonly intervalMs: number;
+  readonly snapshots: Snapshots;
+  readonly candles: CandlePublisher;
+  /** Counts `stored`, `failed`, `superseded`, `too_large`, and those that could not be used: `bad`, `other_rules`. */
+  readonly outcomes: Tally;
+  readonly log: Logger;
+}
+
+/** Snapshots of a shard's markets by venue, and when the oldest was taken, ms by the server's clock. */
+export interface LoadedSnapshots {
+  readonly venues: ReadonlyMap<string, ReadonlyMap<string, MarketSnapshot>>;
+  readonly sinceMs: number;
+}
+
+/** Another process owns the shard by now: this one must not go on. */
+export class SupersededError extends Error {
+  override readonly name = "SupersededError";
+}
+
+/** Keeps what another life of the actor needs to go on, market by market, all the time. */
+export class Snapshotter {
+  readonly #options: SnapshotterOptions;
+  /** By subject. */
+  readonly #revisions = new Map<string, number>();
+
+  constructor(options: SnapshotterOptions) {
+    this.#options = options;
+  }
+
+  /** What a life before saved. */
+  async load(): Promise<LoadedSnapshots> {
+    const { snapshots, shard, rules, outcomes, log } = this.#options;
+    const venues = new Map<string, Map<string, MarketSnapshot>>();
+    let sinceMs = Number.POSITIVE_INFINITY;
+    for (const { subject, data, storedMs, revision } of await snapshots.load(snapshotFilter(shard))) {
+      this.#revisions.set(subject, revision);
+      try {
+        const { venue, market } = parseSnapshotSubject(subject);
+        const snapshot = decodeSnapshot(data);
+        if (snapshot.rules !== rules) {
+          outcomes.add("other_rules");
+          continue;
+        }
+        const markets = venues.get(venue) ?? new Map<string, MarketSnapshot>();
+        venues.set(venue, markets.set(market, snapshot));
+        sinceMs = Math.min(sinceMs, storedMs - snapshot.ageMs);
+      } catch (error) {
+        if (!(error instanceof BadMessageError || error instanceof SyntaxError)) throw error;
+        outcomes.add("bad");
+        log.warn({ err: error, subject }, "snapshot cannot be used");
+      }
+    }
+    return { venues, sinceMs };
+  }
+
+  /**
+   * Saves one market after the other until the signal is aborted.
+   *
+   * @throws {SupersededError} if somebody else saves them too
+   */
+  async run(venues: ReadonlyMap<string, VenueCandles>, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const markets = marketsOf(venues);
+      const pauseMs = markets.length === 0 ? IDLE_MS : this.#options.intervalMs / markets.length;
+      for (const [venue, market] of markets) {
+        await this.#save(venue, venues.get(venue)!, { market, signal });
+        await delay(pauseMs, undefined, { signal }).catch(() => undefined);
+        if (signal.aborted) return;
+      }
+      if (markets.length === 0) await delay(pauseMs, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  /** Saves all markets once, until the signal is aborted. */
+  async saveAll(venues: ReadonlyMap<string, VenueCandles>, signal: AbortSignal): Promise<void> {
+    for (const [venue, market] of marketsOf(venues)) {
+      if (signal.aborted) return;
+      await this.#save(venue, venues.get(venue)!, { market, signal });
+    }
+  }
+
+  async #save(
+    venue: string,
+    venueCandles: VenueCandles,
+    { market, signal }: { market: string; signal: AbortSignal },
+  ): Promise<void> {
+    const { candles, shard, rules, snapshots, outcomes, log } = this.#options;
+    const engine = venueCandles.engine.save(market);
+    if (engine === undefined) return;
+    const takenMs = performance.now();
+    const positions = new Map(venueCandles.positions);
+    const { sentMs } = venueCandles;
+    // A candle that is closed in the snapshot is not closed again: it must be safe before the snapshot is.
+    await candles.flush(signal);
+    if (signal.aborted) return;
+    const data = encodeSnapshot({ rules, sentMs, ageMs: performance.now() - takenMs, positions, engine });
+    if (data.length > MAX_BYTES) {
+      if (outcomes.get("too_large") === 0)
+        log.warn({ venue, market, bytes: data.length }, "snapshot is too large");
+      outcomes.add("too_large");
+      return;
+    }
+    const subject = snapshotSubject(shard, venue, market);
+    const result = await snapshots.save(subject, data, this.#revisions.get(subject) ?? 0);
+    if (result.kind === "stored") this.#revisions.set(subject, result.revision);
+    if (result.kind === "absent") this.#revisions.set(subject, 0);
+    outcomes.add(result.kind);
+    if (result.kind === "superseded") {
+      throw new SupersededError(
+        `Cannot save "${subject}": another process saves it too and owns shard ${shard}`,
+      );
+    }
+  }
+}
+
+function marketsOf(venues: ReadonlyMap<string, VenueCandles>): (readonly [venue: string, market: string])[] {
+  return [...venues].flatMap(([venue, { engine }]) =>
+    [...engine.markets].map((market) => [venue, market] as const),
+  );
+}

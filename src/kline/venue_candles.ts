@@ -1,0 +1,81 @@
+import { type Positions, SequenceLedger } from "../bus/sequence_ledger.ts";
+import type { Tally } from "../observe/tally.ts";
+import type { TickMessage } from "../wire/tick_message.ts";
+import { CandleEngine } from "./candle_engine.ts";
+import type { CandleRules } from "./market_candles.ts";
+import type { MarketSnapshot } from "./market_snapshot.ts";
+import { Resumption } from "./resumption.ts";
+
+/** What became of a message: its ticks are in candles, it came before, or it was too old. */
+export type MessageFate = "applied" | "duplicate" | "skipped";
+
+/** What a message was found to be. */
+export interface MessageReport {
+  readonly fate: MessageFate;
+  /** Messages before it that are lost. */
+  readonly missed: number;
+}
+
+/** The candles of one venue and shard, made of its messages: each message once, and a loss casts doubt. */
+export class VenueCandles {
+  readonly engine: CandleEngine;
+  readonly #ledger = new SequenceLedger();
+  readonly #outcomes: Tally;
+  readonly #tickMaxLagMs: number;
+  #resumption: Resumption | undefined;
+  #sentMs = Number.NEGATIVE_INFINITY;
+
+  /**
+   * @param outcomes counts every tick by what became of it, see `CandleEngine`, and `skipped` for those that were too old
+   * @param tickMaxLagMs messages older than this are skipped, ms; 0: none
+   */
+  constructor(
+    venue: string,
+    rules: CandleRules,
+    { outcomes, tickMaxLagMs }: { outcomes: Tally; tickMaxLagMs: number },
+  ) {
+    this.engine = new CandleEngine(venue, rules, outcomes);
+    this.#tickMaxLagMs = tickMaxLagMs;
+    this.#outcomes = outcomes;
+  }
+
+  /** Until where the messages are in the candles. */
+  get positions(): Positions {
+    return this.#ledger.positions;
+  }
+
+  /** When the latest message was sent, ms by its publisher's clock. */
+  get sentMs(): number {
+    return this.#sentMs;
+  }
+
+  /** Goes on from snapshots of markets; nothing was taken before. */
+  resume(snapshots: ReadonlyMap<string, MarketSnapshot>, monotonicMs: number): void {
+    for (const [market, { engine }] of snapshots) this.engine.load(market, engine, monotonicMs);
+    const sentMs = [...snapshots.values()].map((snapshot) => snapshot.sentMs);
+    this.#resumption = new Resumption(
+      new Map([...snapshots].map(([market, { positions }]) => [market, positions])),
+    );
+    this.#ledger.resume(this.#resumption.commonPositions, Math.min(...sentMs));
+  }
+
+  /** Takes a message. */
+  take(message: TickMessage, monotonicMs: number): MessageReport {
+    const { epoch, seq, sentMs, ticks } = message;
+    const news = this.#ledger.observe(epoch, seq, sentMs);
+    if (news.kind === "duplicate") return { fate: "duplicate", missed: 0 };
+    const isKnown = this.#resumption?.knows(epoch, seq);
+    const missed = news.kind === "next" ? 0 : news.missed;
+    if (news.kind !== "next") this.engine.doubt(isKnown);
+    if (this.#resumption?.isOver) this.#resumption = undefined;
+    this.#sentMs = Math.max(this.#sentMs, sentMs);
+    if (this.#tickMaxLagMs > 0 && Date.now() - sentMs > this.#tickMaxLagMs) {
+      this.#outcomes.add("skipped", ticks.length);
+      this.engine.doubt(isKnown);
+      return { fate: "skipped", missed };
+    }
+    const { venueMs, down } = message;
+    this.engine.apply(ticks, { venueMs, down, isKnown }, monotonicMs);
+    return { fate: "applied", missed };
+  }
+}
