@@ -85,7 +85,10 @@ export class Claims {
   /** The new revision, or nothing if the piece is to be tried again later. */
   async #swap(piece: string, record: LeaseRecord, revision: number): Promise<number | undefined> {
     const swap = await this.#options.bucket.swap(piece, encodeRecord(record), revision);
-    if (typeof swap !== "string") return swap.revision;
+    if (typeof swap !== "string") {
+      this.#options.board.note(piece, record, swap.revision);
+      return swap.revision;
+    }
     this.pause(piece);
     if (swap === "conflict") {
       this.#options.events.add("conflicts");

@@ -164,10 +164,14 @@ export class GroupRun {
     if (holding.end === undefined) this.#claims.pause(piece);
     const end = holding.isHeld() ? (holding.end ?? "returned") : "lost";
     if (end === "lost" || end === "handed_over") events.add(end);
-    if (await holding.release()) events.add("released");
-    log.info({ piece, token, end }, "lease ended");
+    const revision = await holding.release();
     this.#holdings.delete(piece);
     this.#works.delete(piece);
+    if (revision !== undefined) {
+      events.add("released");
+      this.#board.note(piece, { owner: NOBODY, token }, revision);
+    }
+    log.info({ piece, token, end }, "lease ended");
     this.#onChange();
   }
 }

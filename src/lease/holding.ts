@@ -86,19 +86,19 @@ export class Holding implements Lease {
     this.#ended.abort(new LeaseEndError(this.piece, end));
   }
 
-  /** Gives the piece back: it is not held from now on. Resolves to whether others know. */
-  async release(): Promise<boolean> {
+  /** Gives the piece back: it is not held from now on. Resolves to the key's revision, or nothing if it is lost. */
+  async release(): Promise<number | undefined> {
     const wasHeld = this.isHeld();
     this.#validUntilMs = 0;
     await this.#renewal;
-    if (!wasHeld) return false;
+    if (!wasHeld) return undefined;
     const value = encodeRecord({ owner: NOBODY, token: this.token });
     for (let attempt = 1; attempt <= RELEASE_ATTEMPTS; attempt++) {
       const swap = await this.#bucket.swap(this.piece, value, this.#revision);
-      if (swap === "conflict") return false;
-      if (swap !== "unknown") return true;
+      if (typeof swap !== "string") return swap.revision;
+      if (swap === "conflict") break;
     }
-    return false;
+    return undefined;
   }
 
   async #renew(): Promise<void> {

@@ -52,11 +52,16 @@ export class LeaseBoard implements KeyValueListener {
   }
 
   onValue({ key, value, revision }: KeyValue): void {
-    const record = readRecord(value);
-    const before = this.#entries.get(key)?.record;
-    this.#entries.set(key, { record, revision, seenMs: this.#options.clock.look() });
-    const changed = before?.owner !== record?.owner || before?.token !== record?.token;
-    this.#options.onSeen(key, record, revision, changed);
+    this.note(key, readRecord(value), revision);
+  }
+
+  /** Takes note of what was seen, or what this worker wrote itself and is to see later. */
+  note(piece: string, record: LeaseRecord | undefined, revision: number): void {
+    const before = this.#entries.get(piece);
+    if (before !== undefined && revision <= before.revision) return;
+    this.#entries.set(piece, { record, revision, seenMs: this.#options.clock.look() });
+    const changed = before?.record?.owner !== record?.owner || before?.record?.token !== record?.token;
+    this.#options.onSeen(piece, record, revision, changed);
   }
 
   /** Who has what; those who hold a piece no more too, until somebody else does. */

@@ -49,6 +49,7 @@ busTest(
     for (const { group } of [first, second, third]) {
       assert.equal(group.events.get("released"), group.events.get("acquired"), "nothing was lost");
       assert.equal(group.events.get("lost") + group.events.get("taken_from_dead"), 0);
+      assert.equal(group.events.get("conflicts"), 0, "nobody tried what was another's");
     }
     assert.equal((await recordOf(t, "kline.0"))!.owner, NOBODY);
     log.assertExclusive();
