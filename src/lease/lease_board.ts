@@ -39,6 +39,7 @@ export class LeaseBoard implements KeyValueListener {
   /** By piece; bounded by the size of the bucket. */
   readonly #entries = new Map<string, Entry>();
   #startedMs: number | undefined;
+  #starts = 0;
 
   constructor(options: LeaseBoardOptions) {
     this.#options = options;
@@ -47,6 +48,7 @@ export class LeaseBoard implements KeyValueListener {
   /** All observations start anew: others could not renew while the bucket was away. */
   onStart(): void {
     this.#entries.clear();
+    this.#starts++;
     this.#startedMs = this.#options.clock.look();
     this.#options.onStart();
   }
@@ -89,7 +91,7 @@ export class LeaseBoard implements KeyValueListener {
     const token = record?.token ?? 0;
     if (record?.owner === NOBODY) return { from: "nobody", revision, token };
     if (record?.owner === worker) return { from: "oneself", revision, token };
-    if (revision === 0 && newBroker) return { from: "nobody", revision, token };
+    if (revision === 0 && newBroker && this.#starts === 1) return { from: "nobody", revision, token };
     if (clock.look() - seenMs < TAKE_AFTER_MS) return undefined;
     return { from: record === undefined ? "nobody" : "the dead", revision, token };
   }

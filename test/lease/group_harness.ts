@@ -57,3 +57,19 @@ export async function startWorker(
     },
   };
 }
+
+/** Two that share, on a bucket that knows all pieces. */
+export async function startTwo(t: BusTest, log: HolderLog): Promise<[TestWorker, TestWorker]> {
+  const before = await startWorker(t, log);
+  await before.holds(8);
+  await before.stop();
+  const first = await startWorker(t, log, { newBroker: false });
+  const second = await startWorker(t, log, { newBroker: false });
+  await Promise.all([first.holds(4), second.holds(4)]);
+  return [first, second];
+}
+
+/** How often it happened to any of them. */
+export function count(workers: readonly TestWorker[], event: string): number {
+  return workers.reduce((sum, { group }) => sum + group.events.get(event), 0);
+}

@@ -81,6 +81,16 @@ test("openingOf() takes what a new broker does not know at once, but not what wa
   board.onValue({ key: "kline.1", value: new Uint8Array(), revision: 8 });
   assert.equal(board.openingOf("kline.0")?.from, "nobody");
   assert.equal(board.openingOf("kline.1"), undefined);
+  board.onStart();
+  assert.equal(board.openingOf("kline.0"), undefined, "it is not new any more");
+});
+
+test("note() keeps what is newest, whichever way it comes", () => {
+  const { board, see } = createBoard();
+  board.onStart();
+  board.note("kline.0", { owner: NOBODY, token: 7 }, 6);
+  see("me", 5);
+  assert.deepEqual(board.openingOf("kline.0"), { from: "nobody", revision: 6, token: 7 });
 });
 
 test("onStart() begins all observations anew", () => {
