@@ -3,6 +3,7 @@ import type { Logger } from "../observe/log.ts";
 import type { Tally } from "../observe/tally.ts";
 import { type Actor, type ActorState, FatalError } from "./actor.ts";
 import type { Backoff } from "./backoff.ts";
+import { isDenied } from "./denied.ts";
 
 /** An actor is looked at this often within its `stallMs`; it has stalled when no look found a beat. */
 const LOOKS_PER_STALL = 4;
@@ -157,9 +158,9 @@ export class SupervisedActor {
   }
 }
 
-/** A restart cures neither what says so itself nor a missing permission, which is Deno's word for it. */
+/** A restart cures neither what says so itself nor a missing permission. */
 function isFatal(error: Error): boolean {
-  return error instanceof FatalError || error.name === "NotCapable";
+  return error instanceof FatalError || isDenied(error);
 }
 
 function errorOf(end: LifeEnd): Error {

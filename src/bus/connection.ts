@@ -14,6 +14,7 @@ import {
   nkeyAuthenticator,
   nkeys,
 } from "nats";
+import { isDenied } from "../actor/denied.ts";
 import type { Logger } from "../observe/log.ts";
 import { Tally } from "../observe/tally.ts";
 import { Waiters } from "./waiters.ts";
@@ -84,7 +85,8 @@ export class Bus {
   /**
    * Connects, however long the server takes to come up; fails only when the signal is aborted.
    *
-   * @throws {Error} if a file of credentials or the authority's certificate cannot be read
+   * @throws {Error} if a file of credentials or the authority's certificate cannot be read, or the runtime does not let
+   * this process connect
    */
   static async open(options: BusOptions): Promise<Bus> {
     const natsOptions = connectionOptions(options);
@@ -95,6 +97,7 @@ export class Bus {
         const streams = await connection.jetstreamManager({ checkAPI: false, timeout: REQUEST_TIMEOUT_MS });
         return new Bus(connection, streams, options);
       } catch (error) {
+        if (isDenied(error)) throw error;
         if (attempt % 20 === 0)
           options.log.warn({ err: error, servers: options.servers }, "cannot reach NATS");
         await delay(CONNECT_RETRY_MS, undefined, { signal: options.signal });

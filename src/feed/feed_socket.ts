@@ -1,4 +1,5 @@
 import { WebSocket } from "ws";
+import { isDenied } from "../actor/denied.ts";
 
 /** Longest close handshake before the socket is destroyed, ms. */
 const CLOSE_TIMEOUT_MS = 3000;
@@ -25,6 +26,8 @@ export interface FeedSocketEvents {
 export interface SocketEnd {
   readonly cause: CloseCause;
   readonly detail: string;
+  /** Why there will never be a connection; absent: there may. */
+  readonly denied?: Error;
 }
 
 /** One WebSocket from connect to close, with pings that find a half-open connection. */
@@ -35,6 +38,7 @@ export class FeedSocket {
   readonly #pings: NodeJS.Timeout;
   #cause: CloseCause | undefined;
   #detail = "";
+  #denied: Error | undefined;
   #opened = false;
   #paused = false;
   #heard = true;
@@ -62,6 +66,7 @@ export class FeedSocket {
     });
     socket.on("error", (error) => {
       this.#detail = error.message;
+      if (isDenied(error)) this.#denied = error;
       this.#cause ??= this.#opened ? "lost" : "refused";
     });
     this.#pings = setInterval(() => this.#ping(), pingMs);
@@ -70,7 +75,8 @@ export class FeedSocket {
         clearInterval(this.#pings);
         // 1006: the connection broke without a close frame (RFC 6455, 7.1.5).
         const cause = this.#cause ?? (code === 1006 ? "lost" : "closed");
-        resolve({ cause, detail: this.#detail || `code ${code} ${reason.toString().slice(0, 60)}`.trim() });
+        const detail = this.#detail || `code ${code} ${reason.toString().slice(0, 60)}`.trim();
+        resolve({ cause, detail, ...(this.#denied === undefined ? {} : { denied: this.#denied }) });
       });
     });
   }

@@ -86,13 +86,18 @@ export class WebSocketFeed {
     this.#up = new Array(Math.ceil(markets.length / exchange.limits.streamsPerRequest)).fill(false);
   }
 
-  /** Delivers until the signal is aborted. */
+  /**
+   * Delivers until the signal is aborted.
+   *
+   * @throws {Error} if the runtime does not let this process connect
+   */
   async run(signal: AbortSignal): Promise<void> {
     const { log, retryMinMs, retryMaxMs, random, exchange } = this.#options;
     const backoff = new Backoff({ minMs: retryMinMs, maxMs: retryMaxMs, random });
     while (!signal.aborted) {
       const { end, delivered } = await this.#serve(signal);
       if (signal.aborted) break;
+      if (end.denied !== undefined) throw end.denied;
       if (delivered) backoff.reset();
       const waitMs = backoff.nextMs();
       log.warn({ venue: exchange.venue, ...end, waitMs: Math.round(waitMs) }, "connection ended");

@@ -1,5 +1,6 @@
 import { performance } from "node:perf_hooks";
 import type { Actor, ActorContext } from "../actor/actor.ts";
+import { hostOf } from "../actor/host_of.ts";
 import type { Exchange, Trade } from "../exchange/exchange.ts";
 import { ReceiveClock } from "../feed/receive_clock.ts";
 import { WebSocketFeed, type WebSocketFeedOptions } from "../feed/web_socket_feed.ts";
@@ -16,7 +17,6 @@ import { VenuePublisher } from "./venue_publisher.ts";
 /** How often waiting trades, idle shards and the publisher are looked at, ms. */
 const CHECK_MS = 50;
 const STALL_MS = 10_000;
-const WS_PORTS: Readonly<Record<string, string>> = { "ws:": "80", "wss:": "443" };
 
 /** Limits of the feeds; see `WebSocketFeedOptions`. */
 export type FeedLimits = Pick<
@@ -246,9 +246,4 @@ class IngestLife {
     const episode = this.#pressure.check(this.#abort.signal);
     if (episode !== undefined) this.#episode = episode;
   }
-}
-
-function hostOf(url: string): string {
-  const { hostname, port, protocol } = new URL(url);
-  return `${hostname}:${port || WS_PORTS[protocol]}`;
 }

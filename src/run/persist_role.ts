@@ -1,3 +1,4 @@
+import { hostOf } from "../actor/host_of.ts";
 import type { Bus } from "../bus/connection.ts";
 import { CandlePersistActor } from "../persist/candle_persist.ts";
 import { TickPersistActor } from "../persist/tick_persist.ts";
@@ -61,7 +62,7 @@ export async function openPersist(setting: Setting): Promise<PersistRole> {
     consumerExpiryMs: config.consumerExpiryMs,
     bus,
     streams,
-    permissions: { net: [...natsHosts(config), new URL(config.influxUrl).host], env: [] },
+    permissions: { net: [...natsHosts(config), hostOf(config.influxUrl)], env: [] },
     log,
   };
   const candleActor = new CandlePersistActor({

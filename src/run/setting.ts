@@ -1,3 +1,4 @@
+import { hostOf } from "../actor/host_of.ts";
 import { Bus } from "../bus/connection.ts";
 import { Streams } from "../bus/streams.ts";
 import type { Config } from "../config.ts";
@@ -48,5 +49,5 @@ export function influxTarget(config: Config): InfluxTarget {
 
 /** `host:port` of the NATS servers, as permissions name them. */
 export function natsHosts({ natsServers }: Config): string[] {
-  return natsServers.map((server) => new URL(server).host);
+  return natsServers.map(hostOf);
 }

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { InfluxDB } from "influx";
+import { isDenied } from "../actor/denied.ts";
 import type { Logger } from "../observe/log.ts";
 import { untilAborted } from "./until_aborted.ts";
 import type { InfluxTarget } from "./write_endpoint.ts";
@@ -44,6 +45,7 @@ export function createInfluxClient({ url, database, username, password }: Influx
  * InfluxDB is there. Only an admin may do this: for another user all stays as it is.
  *
  * @returns whether the user may
+ * @throws {Error} if the runtime does not let this process connect
  */
 export async function provision(
   target: InfluxTarget,
@@ -60,6 +62,7 @@ export async function provision(
     } catch (error) {
       signal.throwIfAborted();
       if (isForbidden(error)) return false;
+      if (isDenied(error)) throw error;
       // The client hangs the request with its credentials on the error: only the message is safe.
       const reason = error instanceof Error ? error.message : String(error);
       if (attempt % 20 === 0) log.warn({ reason, database: target.database }, "cannot provision InfluxDB");
