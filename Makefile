@@ -5,6 +5,7 @@ tickline  = node $(if $(wildcard .env),--env-file=.env) --enable-source-maps $(n
 installed = node_modules/.package-lock.json
 program   = .tools/build/main.js
 tools     = .tools
+deno      = $(tools)/deno/node_modules/.bin/deno
 
 # Ticks live for a moment: a small young generation keeps them out of the old one and costs no speed.
 node_flags = --max-semi-space-size=8
@@ -13,7 +14,7 @@ node_flags = --max-semi-space-size=8
 TESTS ?= test
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-servers run run-ingest run-workers servers inspect provision record replay test check bench
+.PHONY: help install install-servers install-deno run run-ingest run-workers servers inspect provision record replay test check bench
 
 help: ## This list, and the environment variables
 	@echo "make <target>; settings are environment variables: MARKETS=binance:BTC-USDT DURATION=30s make run"
@@ -27,6 +28,8 @@ install: $(installed) install-servers ## Packages, and the two servers where the
 
 install-servers: ## nats-server and influxd: unpacks Debian's packages into .tools/ unless both are on PATH
 	@sh deploy/fetch_servers.sh $(tools)
+
+install-deno: $(deno) ## Deno, into .tools/: actors run under exactly the permissions that they declare, see deploy/README.md
 
 run: $(program) install-servers ## Everything, on private servers and the simulated market; Ctrl-C or DURATION ends it
 	@$(tickline) run
@@ -70,6 +73,10 @@ bench: $(program) install-servers ## Benchmarks
 $(program): $(installed) $(shell find src -name '*.ts')
 	@node_modules/.bin/esbuild src/main.ts --bundle --packages=external --platform=node --format=esm --target=node20 \
 		--sourcemap --log-level=warning --outfile=$@
+
+# 92 MB, which nothing else needs: so it is no dependency of the project.
+$(deno):
+	@npm install --prefix $(tools)/deno --ignore-scripts --no-save --no-audit --no-fund deno@2.9.5
 
 # npm writes this file last, so it stands for a complete installation.
 $(installed): package.json package-lock.json

@@ -10,6 +10,8 @@ type Settings = { readonly [K in keyof typeof VARIABLES]: z.output<(typeof VARIA
 export type Config = Omit<Settings, "ownShards"> & {
   /** The shards that this process works on, ascending. */
   readonly ownShards: readonly number[];
+  /** Whether these are the shards of this process alone, rather than divided among all. */
+  readonly hasFixedShards: boolean;
 };
 
 /** The environment as it was given; only declared variables are read, so that a process needs no more than those. */
@@ -33,24 +35,26 @@ export const CONFIG_VARIABLES: readonly string[] = Object.values(VARIABLES).map(
 /**
  * Reads the settings. An empty variable counts as unset.
  *
+ * @param names the variables to read; others keep their defaults
  * @throws {ConfigError} with every problem found, not only the first
  * @example
  * ```ts
  * parseConfig({ TICK_MAX_AGE: "2s" }).tickMaxAgeMs; // 2000
  * ```
  */
-export function parseConfig(env: Environment): Config {
+export function parseConfig(env: Environment, names: readonly string[] = CONFIG_VARIABLES): Config {
   const problems: string[] = [];
   const values: Record<string, unknown> = {};
   for (const [setting, { name, schema, fallback }] of Object.entries<Variable<unknown>>(VARIABLES)) {
-    const result = schema.safeParse(env[name] || fallback);
+    const given = names.includes(name) ? env[name] : undefined;
+    const result = schema.safeParse(given || fallback);
     if (result.success) values[setting] = result.data;
     else problems.push(...result.error.issues.map(({ message }) => `${name}: ${message}`));
   }
   if (problems.length > 0) throw new ConfigError(problems);
   const settings = values as Settings;
   const ownShards = settings.ownShards ?? Array.from({ length: settings.shards }, (_, shard) => shard);
-  const config = { ...settings, ownShards };
+  const config = { ...settings, ownShards, hasFixedShards: settings.ownShards !== undefined };
   problems.push(...contradictions(config));
   if (problems.length > 0) throw new ConfigError(problems);
   return config;

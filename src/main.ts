@@ -3,6 +3,7 @@ import { type Config, ConfigError, describeVariables, parseConfig } from "./conf
 import { createLog } from "./observe/log.ts";
 import { CommandError } from "./run/command_error.ts";
 import { runInspect } from "./run/inspect.ts";
+import { denoArguments, permissionsOf, variablesOf } from "./run/permissions.ts";
 import { runProvision } from "./run/provision_store.ts";
 import { runRecord } from "./run/record.ts";
 import { runReplay } from "./run/replay_file.ts";
@@ -26,21 +27,27 @@ const COMMANDS: Readonly<Record<string, (setting: Setting) => Promise<void>>> = 
   replay: runReplay,
 };
 
-/** Runs one command; the exit code. */
-async function main(command: string | undefined): Promise<number> {
+/**
+ * Runs one command; the exit code. `permissions` does not run the command that follows it, but says with which
+ * arguments Deno does so under no more permissions than it needs.
+ */
+async function main([command, ...rest]: readonly string[]): Promise<number> {
   if (command === "help") {
     process.stdout.write(`Environment variables:\n${describeVariables()}\n`);
     return 0;
   }
-  const run = command === undefined ? undefined : COMMANDS[command];
+  const name = (command === "permissions" ? rest[0] : command) ?? "";
+  const run = COMMANDS[name];
   if (run === undefined) {
-    process.stderr.write(
-      `Cannot run "${command ?? ""}": expected one of ${Object.keys(COMMANDS).join(", ")}\n`,
-    );
+    process.stderr.write(`Cannot run "${name}": expected one of ${Object.keys(COMMANDS).join(", ")}\n`);
     return WRONG_USE;
   }
   try {
-    const config = parseConfig(process.env);
+    const config = parseConfig(process.env, variablesOf(name, process.env.ACTORS));
+    if (command === "permissions") {
+      process.stdout.write(`${denoArguments(permissionsOf(name, config)).join("\n")}\n`);
+      return 0;
+    }
     return await runCommand(run, config);
   } catch (error) {
     if (!(error instanceof ConfigError || error instanceof CommandError)) throw error;
@@ -65,6 +72,6 @@ async function runCommand(run: (setting: Setting) => Promise<void>, config: Conf
   }
 }
 
-process.exitCode = await main(process.argv[2]);
+process.exitCode = await main(process.argv.slice(2));
 // The NATS client forgets the socket of a connection attempt that was never answered (nats 2.29, `node_transport`).
 setTimeout(() => process.exit(), EXIT_DEADLINE_MS).unref();

@@ -7,6 +7,8 @@ import { fileURLToPath } from "node:url";
 import { until } from "../pipeline/harness.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+/** Program and arguments that run TypeScript. */
+const NODE: readonly string[] = [process.execPath, "--import", "tsx"];
 const OUTPUT_DEADLINE_MS = 60_000;
 const EXIT_DEADLINE_MS = 30_000;
 
@@ -25,9 +27,14 @@ export class Command {
   readonly #child: ChildProcess;
   #exit: Exit | undefined;
 
-  constructor(t: TestContext, name: string, env: Readonly<Record<string, string>> = {}) {
+  constructor(
+    t: TestContext,
+    name: string,
+    env: Readonly<Record<string, string>> = {},
+    [program, ...args]: readonly string[] = NODE,
+  ) {
     this.name = name;
-    const child = spawn(process.execPath, ["--import", "tsx", "src/main.ts", name], {
+    const child = spawn(program!, [...args, "src/main.ts", ...name.split(" ")], {
       cwd: ROOT,
       env: { PATH: process.env.PATH, ...env },
       stdio: ["ignore", "pipe", "pipe"],
