@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { parseConfig } from "../../src/config.ts";
 import { parseMarket } from "../../src/market/market.ts";
 import { denoArguments, permissionsOf } from "../../src/run/permissions.ts";
@@ -15,8 +17,11 @@ import { inTurn, replayedTrades } from "../run/replayed_trades.ts";
 import { startSecureInfluxd } from "./secure_influxd.ts";
 import { startSecureNats } from "./secure_nats.ts";
 
-const DENO_FOLDER = fileURLToPath(new URL("../../.tools/deno", import.meta.url));
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+const DENO_FOLDER = `${ROOT}.tools/deno`;
 const DENO = `${DENO_FOLDER}/node_modules/.bin/deno`;
+const DENO_ENV = { DENO_DIR: `${DENO_FOLDER}/cache`, NO_COLOR: "1" };
+const SCRIPT_TIMEOUT_MS = 30_000;
 const skip = !existsSync(DENO) && 'there is no Deno in .tools: run "make install-deno"';
 const MARKET = parseMarket("binance:BTC-USDT");
 const START_MS = Date.UTC(2024, 7, 9, 12, 0, 20, 500);
@@ -42,7 +47,7 @@ const REFUSALS: readonly (readonly [Role, Role, (env: Env) => string])[] = [
 ];
 
 test("under Deno each role works with its permissions, and not with another's", { skip }, async (t) => {
-  const { envs, venue, store, natsUrl } = await startServers(t);
+  const { envs, venue, store, natsUrl, seedFiles } = await startServers(t);
   await t.test("all together store each candle", async (tt) => {
     const roles = Object.keys(COMMANDS) as Role[];
     const commands = roles.map((role) => runUnderDeno(tt, role, envs[role], envs[role]));
@@ -76,6 +81,20 @@ test("under Deno each role works with its permissions, and not with another's", 
       );
     });
   }
+  await t.test("deploy/deno.sh runs a command with what it may", async () => {
+    const env = {
+      ...envs.ingest,
+      NATS_NKEY_SEED_FILE: seedFiles.inspect,
+      PATH: process.env.PATH,
+      ...DENO_ENV,
+    };
+    const { stdout } = await promisify(execFile)("sh", ["deploy/deno.sh", "inspect"], {
+      cwd: ROOT,
+      env,
+      timeout: SCRIPT_TIMEOUT_MS,
+    });
+    assert.match(stdout, /^stream +messages/);
+  });
   const elsewhere: readonly (readonly [Role, Env])[] = [
     ["ingest", { NATS_URL: natsUrl.replace("127.0.0.1", "localhost") }],
     ["ingest", { BINANCE_WS_URL: `ws://127.0.0.1:${await freePort()}` }],
@@ -117,7 +136,7 @@ function runUnderDeno(
 ): Command {
   const permissions = denoArguments(permissionsOf(command, parseConfig(grantedTo)));
   const runtime = [DENO, "run", ...permissions];
-  return new Command(t, COMMANDS[role], { ...env, DENO_DIR: `${DENO_FOLDER}/cache`, NO_COLOR: "1" }, runtime);
+  return new Command(t, COMMANDS[role], { ...env, ...DENO_ENV }, runtime);
 }
 
 function unquote(text: string): string {
@@ -165,5 +184,11 @@ async function startServers(t: TestContext) {
       METRICS_PORT: `${await freePort()}`,
     },
   };
-  return { envs, venue, natsUrl: nats.url, store: createStore(influxd.url, "market", reader) };
+  return {
+    envs,
+    venue,
+    natsUrl: nats.url,
+    seedFiles: nats.seedFiles,
+    store: createStore(influxd.url, "market", reader),
+  };
 }
