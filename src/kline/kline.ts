@@ -7,6 +7,7 @@ import { Snapshots } from "../bus/snapshots.ts";
 import { readStream } from "../bus/stream_reader.ts";
 import type { Streams } from "../bus/streams.ts";
 import { tickFilter, venueOf } from "../bus/subject.ts";
+import type { Lease } from "../lease/lease.ts";
 import { LagHistogram } from "../observe/lag_histogram.ts";
 import type { Logger } from "../observe/log.ts";
 import { Tally } from "../observe/tally.ts";
@@ -35,6 +36,12 @@ export interface KlineOptions {
   readonly permissions: Permissions;
   readonly log: Logger;
 }
+
+/** The right to make a shard's candles; see `Lease`. */
+export type ShardLease = Pick<Lease, "token" | "isHeld">;
+
+/** That of a fixed owner. */
+const OWN: ShardLease = { token: 0, isHeld: () => true };
 
 /** Makes candles of the ticks of one shard. */
 export class KlineActor implements Actor {
@@ -79,7 +86,13 @@ export class KlineActor implements Actor {
     };
   }
 
-  async run({ signal, ready }: ActorContext): Promise<void> {
+  /** The same actor, for as long as a lease lasts. */
+  under(lease: ShardLease): Actor {
+    const { name, permissions } = this;
+    return { name, permissions, run: (context) => this.run(context, lease) };
+  }
+
+  async run({ signal, ready }: ActorContext, lease: ShardLease = OWN): Promise<void> {
     const { bus, streams, shard, consumerExpiryMs } = this.#options;
     const needed = ["TICKS", "CANDLES", "LIVE", "SNAPSHOTS"] as const;
     await Promise.all(needed.map((name) => streams.ensure(name)));
@@ -90,6 +103,7 @@ export class KlineActor implements Actor {
       status: () => this.status(),
     });
     const life = new KlineLife(this.#options, signal, {
+      lease,
       outcomes: this.ticks,
       onPublished: (candle) => {
         if (candle.revision === 0) this.#closed++;
@@ -132,7 +146,7 @@ export class KlineActor implements Actor {
       if (failure !== undefined) throw failure;
       stop.abort();
       await saving;
-      await snapshotter.saveAll(life.venues, AbortSignal.timeout(SAVE_DEADLINE_MS));
+      if (lease.isHeld()) await snapshotter.saveAll(life.venues, AbortSignal.timeout(SAVE_DEADLINE_MS));
     } finally {
       life.end();
       signal.removeEventListener("abort", onStop);

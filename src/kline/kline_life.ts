@@ -4,7 +4,7 @@ import type { Tally } from "../observe/tally.ts";
 import { encodeCandle } from "../wire/candle_codec.ts";
 import { TickDecoder } from "../wire/tick_decoder.ts";
 import type { TickMessage } from "../wire/tick_message.ts";
-import type { KlineOptions } from "./kline.ts";
+import type { KlineOptions, ShardLease } from "./kline.ts";
 import type { PublishedBefore } from "./published_before.ts";
 import type { LoadedSnapshots } from "./snapshotter.ts";
 import { type MessageReport, VenueCandles } from "./venue_candles.ts";
@@ -18,6 +18,13 @@ const PUBLISH_CHUNK = 256;
 const LATE_TIMER_MS = 20;
 const MAX_TIMER_MS = 1_000;
 
+export interface KlineLifeOptions {
+  readonly lease: ShardLease;
+  /** Counts every tick by what became of it. */
+  readonly outcomes: Tally;
+  readonly onPublished: (candle: Candle) => void;
+}
+
 /** Everything that one life of a kline actor holds; a restart begins with a fresh one. */
 export class KlineLife {
   readonly decoder = new TickDecoder();
@@ -25,6 +32,7 @@ export class KlineLife {
   readonly venues = new Map<string, VenueCandles>();
   readonly #options: KlineOptions;
   readonly #signal: AbortSignal;
+  readonly #lease: ShardLease;
   readonly #outcomes: Tally;
   readonly #onPublished: (candle: Candle) => void;
   readonly #liveTimer: NodeJS.Timeout;
@@ -34,8 +42,9 @@ export class KlineLife {
   constructor(
     options: KlineOptions,
     signal: AbortSignal,
-    { outcomes, onPublished }: { outcomes: Tally; onPublished: (candle: Candle) => void },
+    { lease, outcomes, onPublished }: KlineLifeOptions,
   ) {
+    this.#lease = lease;
     this.#options = options;
     this.#signal = signal;
     this.#outcomes = outcomes;
@@ -86,7 +95,7 @@ export class KlineLife {
   async #publishDue(): Promise<void> {
     const { candles } = this.#options;
     for (const { engine } of this.venues.values()) {
-      while (!this.#signal.aborted) {
+      while (!this.#signal.aborted && this.#lease.isHeld()) {
         const limit = Math.min(PUBLISH_CHUNK, candles.capacity);
         if (limit === 0) {
           await candles.room(this.#signal);
@@ -99,7 +108,7 @@ export class KlineLife {
   }
 
   readonly #publish = (candle: Candle): void => {
-    this.#options.candles.publish(candleSubject(candle), encodeCandle(candle));
+    this.#options.candles.publish(candleSubject(candle), encodeCandle(candle, this.#lease.token));
     this.#onPublished(candle);
   };
 
@@ -119,8 +128,11 @@ export class KlineLife {
 
   #publishLive(): void {
     const { live } = this.#options;
+    if (!this.#lease.isHeld()) return;
     for (const { engine } of this.venues.values()) {
-      engine.publishLive(LIVE_MARKETS, (candle) => live.publish(liveSubject(candle), encodeCandle(candle)));
+      engine.publishLive(LIVE_MARKETS, (candle) =>
+        live.publish(liveSubject(candle), encodeCandle(candle, this.#lease.token)),
+      );
     }
   }
 

@@ -4,6 +4,7 @@ import { registerService } from "../bus/service.ts";
 import { readStream } from "../bus/stream_reader.ts";
 import type { Streams } from "../bus/streams.ts";
 import { parseCandleSubject } from "../bus/subject.ts";
+import type { Lease } from "../lease/lease.ts";
 import { shardOf } from "../market/shard.ts";
 import type { Logger } from "../observe/log.ts";
 import { Tally } from "../observe/tally.ts";
@@ -11,10 +12,13 @@ import type { InfluxLane } from "../store/influx_lane.ts";
 import { candleLine } from "../store/line_protocol.ts";
 import { decodeCandle } from "../wire/candle_codec.ts";
 import { BadMessageError } from "../wire/tick_message.ts";
+import { Fence } from "./fence.ts";
 import { ReadPosition } from "./read_position.ts";
 
 /** Most points of which the revision is remembered, oldest forgotten first. */
 const MAX_REVISIONS = 200_000;
+/** Longest that the lease is kept for lines that are still to be written, ms. */
+const FLUSH_DEADLINE_MS = 4_000;
 const FILTER = "candles.>";
 
 export interface CandlePersistOptions {
@@ -29,6 +33,12 @@ export interface CandlePersistOptions {
   readonly log: Logger;
 }
 
+/** What one life of the actor has seen: by point the newest revision, and by shard the newest owner. */
+interface Known {
+  readonly revisions: Map<string, number>;
+  readonly fence: Fence;
+}
+
 /** Stores closed candles and their revisions. The stream is the buffer: while InfluxDB is down it stops reading. */
 export class CandlePersistActor implements Actor {
   readonly name = "persist-candles";
@@ -36,6 +46,7 @@ export class CandlePersistActor implements Actor {
   readonly badMessages = new Tally();
   readonly readerRestarts = new Tally();
   readonly #options: CandlePersistOptions;
+  #lease: Pick<Lease, "isHeld"> | undefined;
   readonly #position: ReadPosition;
   #received = 0;
   #stale = 0;
@@ -67,6 +78,24 @@ export class CandlePersistActor implements Actor {
     return this.#position.caughtUp(signal);
   }
 
+  /** Whether candles may be written now. A past owner that wakes up must not undo what the next one wrote. */
+  get mayWrite(): boolean {
+    return this.#lease === undefined || this.#lease.isHeld();
+  }
+
+  /** The same actor, for as long as a lease lasts. */
+  under(lease: Pick<Lease, "isHeld">): Actor {
+    const { name, permissions } = this;
+    return {
+      name,
+      permissions,
+      run: (context) => {
+        this.#lease = lease;
+        return this.run(context);
+      },
+    };
+  }
+
   async run({ signal, ready }: ActorContext): Promise<void> {
     const { bus, streams, lane, consumerExpiryMs } = this.#options;
     await streams.ensure("CANDLES");
@@ -76,7 +105,7 @@ export class CandlePersistActor implements Actor {
       metadata: { kind: "candles" },
       status: () => this.status(),
     });
-    const revisions = new Map<string, number>();
+    const known = { revisions: new Map<string, number>(), fence: new Fence() };
     ready();
     try {
       const messages = readStream(bus, streams, {
@@ -88,24 +117,27 @@ export class CandlePersistActor implements Actor {
         signal,
       });
       for await (const message of messages) {
-        this.#onMessage(message.subject, message.data, revisions);
+        this.#onMessage(message.subject, message.data, known);
         this.#position.note(message);
         await lane.room(signal);
       }
+      // The next owner begins with the oldest candle; what is stored by then is not overwritten by what comes late.
+      if (this.#lease?.isHeld()) await lane.flush(AbortSignal.timeout(FLUSH_DEADLINE_MS));
     } finally {
       await unregister();
     }
   }
 
-  #onMessage(subject: string, data: Uint8Array, revisions: Map<string, number>): void {
+  #onMessage(subject: string, data: Uint8Array, { revisions, fence }: Known): void {
     const { lane, ownedShards, shards, log } = this.#options;
     try {
       const key = parseCandleSubject(subject);
-      if (!ownedShards.has(shardOf(`${key.venue}:${key.market}`, shards))) return;
+      const shard = shardOf(`${key.venue}:${key.market}`, shards);
+      if (!ownedShards.has(shard)) return;
       const candle = decodeCandle(key, data);
       this.#received++;
       const point = `${subject} ${candle.openMs}`;
-      if ((revisions.get(point) ?? -1) > candle.revision) {
+      if (fence.isPast(shard, candle.token) || (revisions.get(point) ?? -1) > candle.revision) {
         this.#stale++;
         return;
       }

@@ -1,3 +1,5 @@
+import { createHash } from "node:crypto";
+import type { Actor } from "../actor/actor.ts";
 import type { Bus } from "../bus/connection.ts";
 import { registerService } from "../bus/service.ts";
 import { TickPublisher } from "../bus/tick_publisher.ts";
@@ -7,12 +9,15 @@ import { createIngestActor, type IngestActor } from "../ingest/ingest.ts";
 import type { IngestAccount } from "../ingest/ingest_account.ts";
 import { Tally } from "../observe/tally.ts";
 import type { SimulatedVenue } from "../simulator/simulated_venue.ts";
+import { divideAmongAll, type Supervision } from "./leased.ts";
 import { natsHosts, openBus, type Setting } from "./setting.ts";
 
 /** The ingest actors of a process. */
 export interface IngestRole {
   readonly bus: Bus;
   readonly actors: readonly IngestActor[];
+  /** What is to be run: one actor that runs those of which this process has the lease. */
+  supervised(supervision: Supervision): readonly Actor[];
   /** Tick messages that the bus did not take or store, by cause. */
   readonly dropped: Tally;
   /** Tick messages that the stream has confirmed. */
@@ -66,9 +71,15 @@ export async function openIngest(setting: Setting, urls: VenueUrls): Promise<Ing
       }),
     ),
   );
+  const pieces = actors.map((actor) => [pieceOf(actor.account().venue, config), () => actor] as const);
+  const permissions = {
+    net: [...new Set(actors.flatMap((actor) => actor.permissions.net))],
+    env: [...new Set(actors.flatMap((actor) => actor.permissions.env))],
+  };
   return {
     bus,
     actors,
+    supervised: divideAmongAll(bus, setting, { name: "ingest", pieces: new Map(pieces), permissions }),
     dropped,
     get storedMessages() {
       return publisher.storedBatches;
@@ -80,6 +91,16 @@ export async function openIngest(setting: Setting, urls: VenueUrls): Promise<Ing
       await bus.close();
     },
   };
+}
+
+/**
+ * What processes must agree on to stand in for each other: the same markets of a venue. Others of the same venue are
+ * another piece of work.
+ */
+function pieceOf(venue: string, { markets }: Config): string {
+  const own = markets.filter((market) => market.venue === venue).map(({ name }) => name);
+  const digest = createHash("sha256").update(own.sort().join()).digest("hex").slice(0, 8);
+  return `ingest.${venue}.${digest}`;
 }
 
 /** An account as it goes out: a tally keeps its counts to itself, and JSON would show none of them. */

@@ -1,9 +1,12 @@
+import type { Actor } from "../actor/actor.ts";
 import { CandlePublisher } from "../bus/candle_publisher.ts";
 import type { Bus } from "../bus/connection.ts";
 import { LivePublisher } from "../bus/live_publisher.ts";
 import { KlineActor } from "../kline/kline.ts";
 import { planLevels } from "../kline/level.ts";
+import type { Lease } from "../lease/lease.ts";
 import { createCalendar } from "../market/calendar.ts";
+import { divideAmongAll, type Supervision } from "./leased.ts";
 import { natsHosts, openBus, type Setting } from "./setting.ts";
 
 /** The stream must hold what came after the latest snapshot, with time to spare for a restart. */
@@ -15,6 +18,8 @@ export interface KlineRole {
   readonly bus: Bus;
   readonly actors: readonly KlineActor[];
   readonly candles: CandlePublisher;
+  /** What is to be run: the actors, or one that runs those of which this process has the lease. */
+  supervised(supervision: Supervision): readonly Actor[];
   close(): Promise<void>;
 }
 
@@ -50,10 +55,17 @@ export async function openKline(setting: Setting): Promise<KlineRole> {
         log,
       }),
   );
+  const pieces = actors.map((actor, index) => {
+    const under = (lease: Lease) => actor.under(lease);
+    return [`kline.${config.ownShards[index]}`, under] as const;
+  });
   return {
     bus,
     actors,
     candles,
+    supervised: config.hasFixedShards
+      ? () => actors
+      : divideAmongAll(bus, setting, { name: "kline", pieces: new Map(pieces), permissions }),
     async close() {
       candles.close();
       await bus.close();

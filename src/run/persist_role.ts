@@ -1,9 +1,12 @@
+import type { Actor } from "../actor/actor.ts";
 import { hostOf } from "../actor/host_of.ts";
 import type { Bus } from "../bus/connection.ts";
+import type { Lease } from "../lease/lease.ts";
 import { CandlePersistActor } from "../persist/candle_persist.ts";
 import { TickPersistActor } from "../persist/tick_persist.ts";
 import { InfluxLane } from "../store/influx_lane.ts";
 import { CANDLE_POLICY, provision, TICK_POLICY } from "../store/provision.ts";
+import { divideAmongAll, type Supervision } from "./leased.ts";
 import { influxTarget, natsHosts, openBus, type Setting } from "./setting.ts";
 
 const CANDLE_FLUSH_MS = 200;
@@ -18,6 +21,8 @@ export interface PersistRole {
   readonly tickActors: readonly TickPersistActor[];
   readonly candleLane: InfluxLane;
   readonly tickLane: InfluxLane;
+  /** What is to be run: the actors, or one that runs those of which this process has the lease. */
+  supervised(supervision: Supervision): readonly Actor[];
   /** Writes what waits, until the signal is aborted. */
   flush(signal: AbortSignal): Promise<void>;
   /** Stops writing; returns how many lines were not stored. */
@@ -36,7 +41,7 @@ export async function openPersist(setting: Setting): Promise<PersistRole> {
   const { bus, streams } = await openBus(setting, "persist");
   const onMissing = () =>
     provision(target, retention, { log, signal: AbortSignal.timeout(10_000) }).catch(() => undefined);
-  const candleLane = new InfluxLane({
+  const candleLane: InfluxLane = new InfluxLane({
     name: "candles",
     target,
     retentionPolicy: CANDLE_POLICY,
@@ -44,6 +49,7 @@ export async function openPersist(setting: Setting): Promise<PersistRole> {
     flushMs: CANDLE_FLUSH_MS,
     inFlight: 1,
     maxLines: MAX_WAITING_CANDLES,
+    mayWrite: () => candleActor.mayWrite,
     onMissing,
     log,
   });
@@ -65,7 +71,7 @@ export async function openPersist(setting: Setting): Promise<PersistRole> {
     permissions: { net: [...natsHosts(config), hostOf(config.influxUrl)], env: [] },
     log,
   };
-  const candleActor = new CandlePersistActor({
+  const candleActor: CandlePersistActor = new CandlePersistActor({
     ...common,
     ownedShards: new Set(config.ownShards),
     shards: config.shards,
@@ -75,10 +81,16 @@ export async function openPersist(setting: Setting): Promise<PersistRole> {
   const tickActors = tickShards.map(
     (shard) => new TickPersistActor({ ...common, shard, tickMaxLagMs: config.tickMaxLagMs, lane: tickLane }),
   );
+  const pieces = new Map<string, (lease: Lease) => Actor>([["candles", (lease) => candleActor.under(lease)]]);
+  for (const [index, actor] of tickActors.entries()) pieces.set(`ticks.${tickShards[index]}`, () => actor);
+  const { permissions } = common;
   return {
     bus,
     candleActor,
     tickActors,
+    supervised: config.hasFixedShards
+      ? () => [candleActor, ...tickActors]
+      : divideAmongAll(bus, setting, { name: "persist", pieces, permissions }),
     candleLane,
     tickLane,
     async flush(flushSignal) {

@@ -19,6 +19,7 @@ export async function runAll(setting: Setting): Promise<void> {
     process.stdout.write(`nats-server ${nats.url}\ninfluxd     ${influxd.url}\n`);
     const own = {
       ...setting,
+      ownsBroker: true,
       config: { ...setting.config, natsServers: [nats.url], influxUrl: influxd.url },
     };
     const market = await startOwnMarket(own.config);

@@ -11,6 +11,8 @@ export interface Setting {
   readonly log: Logger;
   /** Aborted when opening shall be given up. */
   readonly signal: AbortSignal;
+  /** Whether this process started the broker itself, so that no other one can have a share of the work. @default false */
+  readonly ownsBroker?: boolean;
 }
 
 /** Who connects to NATS; `deploy/nats.conf` has a user for each. */

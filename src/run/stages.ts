@@ -41,15 +41,16 @@ export async function runRoles(
 ): Promise<number> {
   const { ingest, kline, persist } = roles;
   const failed = new AbortController();
+  const supervision = { ...record, log };
   const start = (actors: readonly Actor[]): Stage => {
     const stop = new AbortController();
-    const done = supervise(actors, { ...record, signal: stop.signal, log });
+    const done = supervise(actors, { ...supervision, signal: stop.signal });
     done.catch(() => failed.abort());
     return { stop, done };
   };
-  const persistStage = start(persist === undefined ? [] : [persist.candleActor, ...persist.tickActors]);
-  const klineStage = start(kline?.actors ?? []);
-  const ingestStage = start(ingest?.actors ?? []);
+  const persistStage = start(persist?.supervised(supervision) ?? []);
+  const klineStage = start(kline?.supervised(supervision) ?? []);
+  const ingestStage = start(ingest?.supervised(supervision) ?? []);
   const stages = [ingestStage, klineStage, persistStage];
 
   await aborted(AbortSignal.any([signal, failed.signal]));

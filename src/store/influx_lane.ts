@@ -32,6 +32,10 @@ export interface LaneOptions {
   readonly maxLines: number;
   /** Called when InfluxDB does not know the database or the retention policy any more; it may fail. */
   readonly onMissing?: () => Promise<unknown>;
+  /**
+   * Asked before each request; a no leaves its lines, which are written by somebody else then. @default always
+   */
+  readonly mayWrite?: () => boolean;
   /** Longest time until a request is answered, ms. @default 15,000 */
   readonly requestTimeoutMs?: number;
   readonly log: Logger;
@@ -42,7 +46,7 @@ export interface LaneOptions {
  * costs no other line.
  */
 export class InfluxLane {
-  /** Lines by what became of them: `stored`, `beyond_retention`, `poison`. */
+  /** Lines by what became of them: `stored`, `beyond_retention`, `poison`, or `left` to another writer. */
   readonly lines = new Tally();
   /** Requests that had to be repeated, by cause. */
   readonly retries = new Tally();
@@ -186,6 +190,10 @@ export class InfluxLane {
     const { signal } = this.#stop;
     let retryMs = MIN_RETRY_MS;
     while (lines.length > 0 && !signal.aborted) {
+      if (this.#options.mayWrite?.() === false) {
+        this.#settle("left", lines.length);
+        return;
+      }
       const verdict = await this.#endpoint.post(lines, signal);
       if (signal.aborted && verdict.kind === "retry") return;
       this.#obstacle = "cause" in verdict ? verdict.cause : undefined;
@@ -249,7 +257,7 @@ export class InfluxLane {
     this.#options.log.error({ lane: this.#options.name, ...shown }, "InfluxDB cannot store a line");
   }
 
-  #settle(fate: "stored" | "beyond_retention" | "poison", count: number): void {
+  #settle(fate: "stored" | "beyond_retention" | "poison" | "left", count: number): void {
     if (count === 0) return;
     this.#sending -= count;
     this.lines.add(fate, count);

@@ -6,6 +6,12 @@ import { BadMessageError } from "./tick_message.ts";
 /** Version of the candle message; a reader refuses any other. */
 export const CANDLE_WIRE_VERSION = 1;
 
+/** A candle as it was published, with the fencing token of who published it: of a shard's owners the greatest is right. */
+export interface PublishedCandle extends Candle {
+  /** 0 where a shard has a fixed owner. */
+  readonly token: number;
+}
+
 /** What the subject of a candle message says, so that the message need not repeat it. */
 export type CandleKey = Pick<Candle, "venue" | "market" | "interval">;
 
@@ -34,10 +40,11 @@ const schema = z.tuple([
   count,
   count,
   z.boolean(),
+  count,
 ]);
 
 /** The msgpack bytes of a candle, for `CANDLES` and `LIVE`; the shape is described in `README.md` beside this file. */
-export function encodeCandle(candle: Candle): Uint8Array<ArrayBuffer> {
+export function encodeCandle(candle: Candle, token = 0): Uint8Array<ArrayBuffer> {
   return encoder.encode([
     CANDLE_WIRE_VERSION,
     candle.openMs,
@@ -57,6 +64,7 @@ export function encodeCandle(candle: Candle): Uint8Array<ArrayBuffer> {
     candle.late,
     candle.revision,
     candle.complete,
+    token,
   ]);
 }
 
@@ -65,7 +73,7 @@ export function encodeCandle(candle: Candle): Uint8Array<ArrayBuffer> {
  *
  * @throws {BadMessageError} if the bytes are not a candle message of this version
  */
-export function decodeCandle({ venue, market, interval }: CandleKey, data: Uint8Array): Candle {
+export function decodeCandle({ venue, market, interval }: CandleKey, data: Uint8Array): PublishedCandle {
   let value: unknown;
   try {
     value = decoder.decode(data);
@@ -101,6 +109,7 @@ export function decodeCandle({ venue, market, interval }: CandleKey, data: Uint8
     late,
     revision,
     complete,
+    token,
   ] = result.data;
   return {
     venue,
@@ -123,5 +132,6 @@ export function decodeCandle({ venue, market, interval }: CandleKey, data: Uint8
     late,
     revision,
     complete,
+    token,
   };
 }

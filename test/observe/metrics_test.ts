@@ -86,7 +86,7 @@ test("/metrics says what the actors of a process counted", { timeout: 60_000 }, 
   });
   const market = await startOwnMarket(config);
   const stop = new AbortController();
-  const setting = { config, log: createLog("error"), signal: stop.signal };
+  const setting = { config, log: createLog("error"), signal: stop.signal, ownsBroker: true };
   const observation = new Observation(stop.signal);
   const server = await serveObservation(observation, config);
   const answer = async (path: string) => {
@@ -114,7 +114,8 @@ test("/metrics says what the actors of a process counted", { timeout: 60_000 }, 
   assert.ok(earlier.ticks <= accepted && accepted <= later.ticks);
   assert.equal(during.get("tickline_ready"), 1);
   assert.equal(during.get("tickline_feed_connected_markets", { venue: "sim" }), 3);
-  assert.equal(during.sum("tickline_actor_ready"), 6);
+  // The ingest actor, two kline, two for ticks, one for candles; and one a role that holds the leases of these.
+  assert.equal(during.sum("tickline_actor_ready"), 9);
   assert.equal(during.sum("tickline_bus_connected"), 3);
   assert.equal(during.sum("tickline_influx_up"), 2);
   assert.ok(Math.abs(during.get("tickline_venue_time_seconds", { venue: "sim" })! - Date.now() / 1_000) < 10);

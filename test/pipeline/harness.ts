@@ -77,7 +77,7 @@ export async function startPipeline(t: TestContext, env: Environment): Promise<P
   const influxd = await startInfluxd();
   const stop = new AbortController();
   const config = parseConfig({ ...env, NATS_URL: nats.url, INFLUX_URL: influxd.url });
-  const setting = { config, log: createLog("error"), signal: stop.signal };
+  const setting = { config, log: createLog("error"), signal: stop.signal, ownsBroker: true };
   const persist = await openPersist(setting);
   const kline = await openKline(setting);
   const ingest = await openIngest(setting, venueUrls(config));

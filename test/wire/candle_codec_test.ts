@@ -28,7 +28,8 @@ const candle: Candle = {
 };
 
 test("decodeCandle() reads back what encodeCandle() wrote", () => {
-  assert.deepEqual(decodeCandle(candle, encodeCandle(candle)), candle);
+  assert.deepEqual(decodeCandle(candle, encodeCandle(candle)), { ...candle, token: 0 });
+  assert.deepEqual(decodeCandle(candle, encodeCandle(candle, 7)), { ...candle, token: 7 });
 });
 
 test("decodeCandle() refuses bytes that are no candle", () => {
