@@ -2,8 +2,10 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { type TestContext, test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
-import { connect, Events, type NatsConnection, nkeyAuthenticator } from "nats";
-import { natsBinaries } from "../bus/harness.ts";
+import { AckPolicy, connect, Events, type NatsConnection, nkeyAuthenticator, StorageType } from "nats";
+import { decodeCandle } from "../../src/wire/candle_codec.ts";
+import { BadMessageError } from "../../src/wire/tick_message.ts";
+import { eventually, natsBinaries } from "../bus/harness.ts";
 import { NATS_ROLES, type NatsRole, type SecureNats, startSecureNats } from "./secure_nats.ts";
 
 const ACTORS = "ingest kline persist gateway";
@@ -108,6 +110,49 @@ for (const [index, binary] of natsBinaries().entries()) {
   });
 }
 
+for (const [index, binary] of natsBinaries().entries()) {
+  test(`what subjects cannot keep apart forges no candle (server ${index + 1})`, async (t) => {
+    const nats = await startSecureNats(t, { binary });
+    const ops = await connectAs(t, nats, "ops");
+    const { streams } = await ops.jetstreamManager();
+    for (const name of ["ticks", "candles", "live"]) {
+      const stream = { name: name.toUpperCase(), subjects: [`${name}.>`], storage: StorageType.Memory };
+      await streams.add({ ...stream, max_bytes: 1024 * 1024 });
+    }
+    // Only while somebody subscribes to this very subject does the server send to it at all.
+    const seen = ops.subscribe("candles.sim.ETH-USDT.1m", { callback: () => undefined });
+    await ops.flush();
+
+    const ingest = await connectAs(t, nats, "ingest");
+    ingest.publish("ticks.0.sim", "{}", { reply: "candles.sim.BTC-USDT.1m" });
+    await ops.jetstream().publish("live.sim.ETH-USDT.1m", "an open candle");
+    const gateway = await connectAs(t, nats, "gateway");
+    const manager = await gateway.jetstreamManager({ checkAPI: false });
+    const consumer = { name: "forger", ack_policy: AckPolicy.None };
+    await manager.consumers.add("LIVE", {
+      ...consumer,
+      filter_subject: "live.>",
+      deliver_subject: "candles.sim.ETH-USDT.1m",
+    });
+    await assert.rejects(
+      manager.consumers.add("CANDLES", {
+        ...consumer,
+        filter_subject: "candles.>",
+        deliver_subject: "candles.sim.ADA-USDT.1m",
+      }),
+      /forms a cycle/,
+    );
+
+    // The open candle reaches who subscribes, and the stream, which keeps it under its own subject: no reader gets it.
+    await eventually("the open candle is sent", () => seen.getReceived() === 1);
+    const { state } = await streams.info("CANDLES", { subjects_filter: ">" });
+    assert.deepEqual(state.subjects, { "candles.sim.BTC-USDT.1m": 1, "live.sim.ETH-USDT.1m": 1 });
+    const { data } = await streams.getMessage("CANDLES", { last_by_subj: "candles.sim.BTC-USDT.1m" });
+    const key = { venue: "sim", market: "BTC-USDT", interval: "1m" } as const;
+    assert.throws(() => decodeCandle(key, data), BadMessageError);
+  });
+}
+
 function seedOf(nats: SecureNats, role: NatsRole): Uint8Array {
   return Buffer.from(readFileSync(nats.seedFiles[role], "utf8").trim());
 }
@@ -117,6 +162,7 @@ async function connectAs(t: TestContext, nats: SecureNats, role: NatsRole): Prom
     servers: nats.url,
     authenticator: nkeyAuthenticator(seedOf(nats, role)),
     tls: { caFile: nats.caFile },
+    inboxPrefix: `_INBOX_${role}`,
     reconnect: false,
   });
   t.after(() => connection.close());
