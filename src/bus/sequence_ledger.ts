@@ -34,9 +34,8 @@ export class SequenceLedger {
     return this.#lastSeq;
   }
 
-  /** Goes on from the positions that another ledger had at a time, ms; nothing was observed before. */
-  resume(positions: Positions, sinceMs: number): void {
-    for (const [epoch, seq] of positions) this.#lastSeq.set(epoch, seq);
+  /** Has it count what publishers sent from a time on, ms by their clocks; nothing was observed before. */
+  beginAt(sinceMs: number): void {
     this.#sinceMs = sinceMs;
   }
 

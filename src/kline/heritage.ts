@@ -21,14 +21,14 @@ export interface HeritageOptions {
 export type Heritage = ReadonlyMap<string, ReadonlyMap<string, PublishedBefore>>;
 
 /**
- * Reads what lives before published since a snapshot was taken. Without one, since the oldest tick that this life will
- * see: candles that it knows only the end of must not replace whole ones.
+ * Reads what lives before published since the snapshots were taken, and since the oldest tick that this life will see:
+ * of a market without a snapshot it knows only the end of some candles, which must not replace whole ones.
  */
 export async function readPublished(bus: Bus, options: HeritageOptions): Promise<Heritage> {
   const { shard, shards, signal } = options;
-  const sinceMs = Number.isFinite(options.sinceMs) ? options.sinceMs : await oldestTickMs(bus);
+  const sinceMs = Math.min(options.sinceMs, await oldestTickMs(bus));
   const venues = new Map<string, Map<string, PublishedBefore>>();
-  if (sinceMs === undefined) return venues;
+  if (sinceMs === Number.POSITIVE_INFINITY) return venues;
   const messages = readBack(bus, {
     stream: "CANDLES",
     filter: "candles.>",
@@ -53,8 +53,8 @@ export async function readPublished(bus: Bus, options: HeritageOptions): Promise
   return venues;
 }
 
-/** When the oldest message of the tick stream was stored, ms by the server's clock; undefined if there is none. */
-async function oldestTickMs(bus: Bus): Promise<number | undefined> {
+/** When the oldest message of the tick stream was stored, ms by the server's clock; Infinity if there is none. */
+async function oldestTickMs(bus: Bus): Promise<number> {
   const { state } = await bus.streams.streams.info("TICKS");
-  return state.messages === 0 ? undefined : Date.parse(state.first_ts);
+  return state.messages === 0 ? Number.POSITIVE_INFINITY : Date.parse(state.first_ts);
 }

@@ -108,7 +108,7 @@ export class Snapshotter {
     const engine = venueCandles.engine.save(market);
     if (engine === undefined) return;
     const takenMs = performance.now();
-    const positions = new Map(venueCandles.positions);
+    const positions = venueCandles.positionsOf(market);
     const { sentMs } = venueCandles;
     // A candle that is closed in the snapshot is not closed again: it must be safe before the snapshot is.
     await candles.flush(signal);

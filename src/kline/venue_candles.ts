@@ -39,9 +39,10 @@ export class VenueCandles {
     this.#outcomes = outcomes;
   }
 
-  /** Until where the messages are in the candles. */
-  get positions(): Positions {
-    return this.#ledger.positions;
+  /** Until where the messages are in a market's candles. */
+  positionsOf(market: string): Positions {
+    const read = this.#ledger.positions;
+    return this.#resumption?.positionsOf(market, read) ?? new Map(read);
   }
 
   /** When the latest message was sent, ms by its publisher's clock. */
@@ -52,11 +53,9 @@ export class VenueCandles {
   /** Goes on from snapshots of markets; nothing was taken before. */
   resume(snapshots: ReadonlyMap<string, MarketSnapshot>, monotonicMs: number): void {
     for (const [market, { engine }] of snapshots) this.engine.load(market, engine, monotonicMs);
-    const sentMs = [...snapshots.values()].map((snapshot) => snapshot.sentMs);
-    this.#resumption = new Resumption(
-      new Map([...snapshots].map(([market, { positions }]) => [market, positions])),
-    );
-    this.#ledger.resume(this.#resumption.commonPositions, Math.min(...sentMs));
+    const positions = new Map([...snapshots].map(([market, snapshot]) => [market, snapshot.positions]));
+    this.#resumption = new Resumption(positions);
+    this.#ledger.beginAt(Math.min(...[...snapshots.values()].map(({ sentMs }) => sentMs)));
   }
 
   /** Takes a message. */
@@ -64,10 +63,13 @@ export class VenueCandles {
     const { epoch, seq, sentMs, ticks } = message;
     const news = this.#ledger.observe(epoch, seq, sentMs);
     if (news.kind === "duplicate") return { fate: "duplicate", missed: 0 };
+    let missed = 0;
+    if (news.kind !== "next") {
+      missed = news.missed;
+      if (news.kind === "epoch") missed = this.#resumption?.missedBefore(epoch, seq) ?? missed;
+      this.engine.doubt(this.#resumption?.knows(epoch, seq - 1));
+    }
     const isKnown = this.#resumption?.knows(epoch, seq);
-    const missed = news.kind === "next" ? 0 : news.missed;
-    if (news.kind !== "next") this.engine.doubt(isKnown);
-    if (this.#resumption?.isOver) this.#resumption = undefined;
     this.#sentMs = Math.max(this.#sentMs, sentMs);
     if (this.#tickMaxLagMs > 0 && Date.now() - sentMs > this.#tickMaxLagMs) {
       this.#outcomes.add("skipped", ticks.length);
