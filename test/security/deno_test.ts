@@ -25,6 +25,7 @@ const SCRIPT_TIMEOUT_MS = 30_000;
 const skip = !existsSync(DENO) && 'there is no Deno in .tools: run "make install-deno"';
 const MARKET = parseMarket("binance:BTC-USDT");
 const START_MS = Date.UTC(2024, 7, 9, 12, 0, 20, 500);
+const REPLAYED_DEADLINE_MS = 30_000;
 const STORED_DEADLINE_MS = 60_000;
 
 type Env = Readonly<Record<string, string>>;
@@ -57,7 +58,7 @@ test("under Deno each role works with its permissions, and not with another's", 
       endMs: START_MS + 100_000,
       tradesPerSecond: 20,
     });
-    const { signal } = new AbortController();
+    const signal = AbortSignal.timeout(REPLAYED_DEADLINE_MS);
     const replayed = replay(venue, inTurn(events), { speed: 0, awaited: ["btcusdt@trade"], signal });
     await Promise.race([replayed, firstToEnd(commands)]);
     const expected = expectedCandles(trades);

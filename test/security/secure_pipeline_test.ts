@@ -16,6 +16,7 @@ import { type NatsRole, startSecureNats } from "./secure_nats.ts";
 const MARKETS = ["BTC", "ETH", "ADA"].map((base) => parseMarket(`binance:${base}-USDT`));
 const START_MS = Date.UTC(2024, 7, 9, 12, 0, 20, 500);
 const END_MS = Date.UTC(2024, 7, 9, 12, 2, 5, 500);
+const REPLAYED_DEADLINE_MS = 30_000;
 const STORED_DEADLINE_MS = 60_000;
 
 for (const [index, binary] of natsBinaries().entries()) {
@@ -71,7 +72,11 @@ for (const [index, binary] of natsBinaries().entries()) {
       tradesPerSecond: 20,
     });
     const awaited = MARKETS.map(({ base, quote }) => `${base}${quote}@trade`.toLowerCase());
-    await replay(venue, inTurn(events), { speed: 0, awaited, signal: new AbortController().signal });
+    await replay(venue, inTurn(events), {
+      speed: 0,
+      awaited,
+      signal: AbortSignal.timeout(REPLAYED_DEADLINE_MS),
+    });
     const expected = expectedCandles(trades);
     const stored = createStore(influxd.url, "market", reader);
     await until("all candles are stored", () => areStored(stored, expected), STORED_DEADLINE_MS);
