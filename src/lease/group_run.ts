@@ -79,7 +79,8 @@ export class GroupRun {
       clock,
       events,
       onAcquired: (holding, from) => {
-        log.info({ piece: holding.piece, token: holding.token, from }, "lease acquired");
+        const level = from === "the dead" ? "info" : "debug";
+        log[level]({ piece: holding.piece, token: holding.token, from }, "lease acquired");
         this.#holdings.set(holding.piece, holding);
         this.#works.set(holding.piece, this.#workOn(holding));
         this.#onChange();
@@ -171,7 +172,7 @@ export class GroupRun {
       events.add("released");
       this.#board.note(piece, { owner: NOBODY, token }, revision);
     }
-    log.info({ piece, token, end }, "lease ended");
+    log[end === "lost" ? "warn" : "debug"]({ piece, token, end }, "lease ended");
     this.#onChange();
   }
 }

@@ -36,7 +36,7 @@ test("workers and ingests that join, are killed and are frozen leave no trace in
     TICK_MAX_AGE: "10m",
     // The trades are older than the default.
     TICK_RETENTION: "0",
-    LOG_LEVEL: "info",
+    LOG_LEVEL: "debug",
   };
   const store = createStore(influxd.url, "market");
   const { events, trades } = replayedTrades(MARKETS, {
