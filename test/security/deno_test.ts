@@ -10,12 +10,13 @@ import { denoArguments, permissionsOf } from "../../src/run/permissions.ts";
 import { freePort } from "../../src/servers/port.ts";
 import { BinanceServer } from "../../src/simulator/binance_server.ts";
 import { replay } from "../../src/simulator/replay.ts";
-import { areStored, checkStored, expectedCandles } from "../pipeline/expected_candles.ts";
-import { createStore, until } from "../pipeline/harness.ts";
+import { expectedCandles } from "../pipeline/expected_candles.ts";
+import { createStore } from "../pipeline/harness.ts";
 import { Command } from "../run/command.ts";
 import { inTurn, replayedTrades } from "../run/replayed_trades.ts";
 import { startSecureInfluxd } from "./secure_influxd.ts";
 import { startSecureNats } from "./secure_nats.ts";
+import { untilStored } from "./until_stored.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const DENO_FOLDER = `${ROOT}.tools/deno`;
@@ -26,7 +27,6 @@ const skip = !existsSync(DENO) && 'there is no Deno in .tools: run "make install
 const MARKET = parseMarket("binance:BTC-USDT");
 const START_MS = Date.UTC(2024, 7, 9, 12, 0, 20, 500);
 const REPLAYED_DEADLINE_MS = 30_000;
-const STORED_DEADLINE_MS = 60_000;
 
 type Env = Readonly<Record<string, string>>;
 type Role = "ingest" | "kline" | "persist";
@@ -62,7 +62,7 @@ test("under Deno each role works with its permissions, and not with another's", 
     const replayed = replay(venue, inTurn(events), { speed: 0, awaited: ["btcusdt@trade"], signal });
     await Promise.race([replayed, firstToEnd(commands)]);
     const expected = expectedCandles(trades);
-    await until("all candles are stored", () => areStored(store, expected), STORED_DEADLINE_MS);
+    await untilStored(store, expected);
     const metrics = await fetch(`http://127.0.0.1:${envs.persist.METRICS_PORT}/metrics`);
     assert.match(await metrics.text(), /^tickline_ready 1$/m);
     for (const command of commands) command.send("SIGTERM");
@@ -70,7 +70,6 @@ test("under Deno each role works with its permissions, and not with another's", 
       assert.deepEqual(await command.ends(), { code: 0, signal: null }, command.stderr);
       assert.equal(command.stderr, "");
     }
-    await checkStored(store, expected);
   });
   for (const [role, other, lacks] of REFUSALS) {
     await t.test(`${role} is refused with what ${other} may`, async (tt) => {
