@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { AckPolicy, DeliverPolicy, DiscardPolicy, type Msg, NatsError, nuid, StorageType } from "nats";
 import type { Bus } from "./connection.ts";
 import { PullQueue } from "./pull_queue.ts";
+import { sequenceOf } from "./stream_sequence.ts";
 
 const NS_PER_MS = 1_000_000;
 const SWAP_TIMEOUT_MS = 1_000;
@@ -147,12 +148,6 @@ export class KeyValues {
   #toKeyValue({ subject, data, reply }: Msg): KeyValue {
     return { key: subject.slice(this.#prefix.length), value: data, revision: sequenceOf(reply) };
   }
-}
-
-/** From where a message would be acknowledged: `$JS.ACK.[domain.account.]stream.consumer.deliveries.sequence.…`. */
-function sequenceOf(reply: string | undefined): number {
-  const tokens = (reply ?? "").split(".");
-  return Number(tokens[tokens.length === 9 ? 5 : 7]);
 }
 
 function codeOf(error: unknown): number | undefined {

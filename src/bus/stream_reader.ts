@@ -3,6 +3,7 @@ import { AckPolicy, DeliverPolicy, NatsError, nuid } from "nats";
 import type { Tally } from "../observe/tally.ts";
 import type { Bus } from "./connection.ts";
 import { PullError, PullQueue } from "./pull_queue.ts";
+import { sequenceOf } from "./stream_sequence.ts";
 import type { StreamName, Streams } from "./streams.ts";
 
 const NS_PER_MS = 1_000_000;
@@ -29,15 +30,20 @@ export interface ReadOptions {
   readonly expiryMs: number;
   /** Counts how often the consumer had to be made anew, by cause. */
   readonly restarts: Tally;
-  /** Told how many messages there are to read, each time that it begins with the oldest. */
+  /** Told how many messages there are to read, each time that it begins. */
   readonly onBegin?: (messages: number) => void;
+  /**
+   * Whether it goes on after the message that was given last, where the stream is still the same one: for streams in
+   * files, which outlive their server and keep more than anybody wants to read twice. @default false
+   */
+  readonly keepsPlace?: boolean;
   readonly signal: AbortSignal;
 }
 
 /**
  * Reads a stream from its oldest message on with an ack-none pull consumer of its own, for ever. When the consumer,
- * the stream or the server is lost, it makes a new consumer and begins again from the oldest message: the caller
- * drops what it had. It takes no more than a few messages in advance, so a slow caller leaves the backlog in the
+ * the stream or the server is lost, it makes a new consumer and begins again from the oldest message, unless it keeps
+ * its place: the caller drops what it had. It takes no more than a few messages in advance, so a slow caller leaves the backlog in the
  * stream, where its age is bounded.
  */
 export async function* readStream(
@@ -47,6 +53,7 @@ export async function* readStream(
 ): AsyncGenerator<BusMessage> {
   const { signal, restarts, stream } = options;
   let retryMs = MIN_RETRY_MS;
+  let place: Place | undefined;
   while (!signal.aborted) {
     await bus.untilConnected(signal);
     // A name of its own in every life: one that comes late from a life before takes nothing away.
@@ -54,13 +61,18 @@ export async function* readStream(
     let queue: PullQueue | undefined;
     let orphaned = false;
     try {
-      const count = await addConsumer(bus, consumer, options);
+      if (options.keepsPlace) place = await placeIn(bus, stream, place);
+      const count = await addConsumer(bus, consumer, { ...options, after: place?.seq ?? 0 });
       options.onBegin?.(count);
       queue = new PullQueue(bus, stream, consumer);
       while (!signal.aborted) {
         const message = queue.take();
-        if (message !== undefined) yield message;
-        else await queue.filled(signal);
+        if (message === undefined) {
+          await queue.filled(signal);
+          continue;
+        }
+        yield message;
+        if (place !== undefined) place.seq = sequenceOf(message.reply);
       }
     } catch (error) {
       orphaned = true;
@@ -120,11 +132,32 @@ export async function* readBack(bus: Bus, options: ReadBackOptions): AsyncGenera
   }
 }
 
-/** Makes a consumer; how many messages there are for it. */
-async function addConsumer(bus: Bus, name: string, options: ReadOptions): Promise<number> {
-  const { num_pending } = await bus.streams.consumers.add(options.stream, {
-    ...consumerConfig(name, options.filter, options.expiryMs),
-    deliver_policy: DeliverPolicy.All,
+/** How far a stream was read: one that was made anew begins to count again. */
+interface Place {
+  readonly created: string;
+  seq: number;
+}
+
+/** The place in the stream as it is now: the one before, or its beginning if it is another stream. */
+async function placeIn(bus: Bus, stream: StreamName, before: Place | undefined): Promise<Place> {
+  const { created, state } = await bus.streams.streams.info(stream);
+  const isSame = before?.created === created && before.seq <= state.last_seq;
+  return isSame ? before : { created, seq: 0 };
+}
+
+/** Makes a consumer for what comes after a message; how many messages there are for it. */
+async function addConsumer(
+  bus: Bus,
+  name: string,
+  { stream, filter, expiryMs, after }: ReadOptions & { readonly after: number },
+): Promise<number> {
+  const start =
+    after > 0
+      ? { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: after + 1 }
+      : { deliver_policy: DeliverPolicy.All };
+  const { num_pending } = await bus.streams.consumers.add(stream, {
+    ...consumerConfig(name, filter, expiryMs),
+    ...start,
   });
   return num_pending;
 }

@@ -114,6 +114,7 @@ export class CandlePersistActor implements Actor {
         name: this.name,
         expiryMs: consumerExpiryMs,
         restarts: this.readerRestarts,
+        keepsPlace: true,
         signal,
       });
       for await (const message of messages) {

@@ -1,15 +1,11 @@
 import type { Bus } from "../bus/connection.ts";
 import type { BusMessage } from "../bus/stream_reader.ts";
+import { sequenceOf } from "../bus/stream_sequence.ts";
 import type { StreamName } from "../bus/streams.ts";
 import { Waiters } from "../bus/waiters.ts";
 
 /** JetStream API error: there is no such message. */
 const NO_MESSAGE = 10037;
-/** Where the number in the stream stands in `$JS.ACK.<stream>.<consumer>.…`, and where a domain goes before these. */
-const SEQUENCE_TOKEN = 5;
-const SEQUENCE_TOKEN_AFTER_DOMAIN = 7;
-const TOKENS_WITH_DOMAIN = 11;
-
 /** How far a reader of a stream has come: so that a stop can wait for what is there, and for no more. */
 export class ReadPosition {
   readonly #bus: Bus;
@@ -26,10 +22,8 @@ export class ReadPosition {
   }
 
   /** Notes that a message was read. */
-  note({ reply = "" }: BusMessage): void {
-    const tokens = reply.split(".");
-    const index = tokens.length < TOKENS_WITH_DOMAIN ? SEQUENCE_TOKEN : SEQUENCE_TOKEN_AFTER_DOMAIN;
-    this.#sequence = Number(tokens[index]);
+  note({ reply }: BusMessage): void {
+    this.#sequence = sequenceOf(reply);
     this.#waiters.wake();
   }
 
