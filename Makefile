@@ -14,7 +14,7 @@ node_flags = --max-semi-space-size=8
 TESTS ?= test
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-servers install-deno run run-ingest run-workers servers inspect provision record replay test check bench
+.PHONY: help install install-servers install-deno run run-ingest run-workers servers inspect provision record replay test chaos check bench
 
 help: ## This list, and the environment variables
 	@echo "make <target>; settings are environment variables: MARKETS=binance:BTC-USDT DURATION=30s make run"
@@ -59,6 +59,9 @@ replay: $(program) ## FILE back through a local exchange at SPEED times real tim
 test: $(installed) install-servers ## All tests, or those below TESTS
 	@node --import tsx --test --test-concurrency=2 --test-timeout=300000 $(TEST_FLAGS) \
 		$$(find $(TESTS) -name '*_test.ts' | LC_ALL=C sort)
+
+chaos: $(installed) install-servers ## Faults at random for DURATION (10m), as SEED has it, and a balance sheet: test/chaos/README.md
+	@node --import tsx test/chaos/chaos.ts
 
 check: $(installed) ## Format, lint, import order and types
 	@node_modules/.bin/biome check --error-on-warnings

@@ -73,7 +73,7 @@ interface Row {
 }
 
 /** What InfluxDB must hold of a candle, but for what depends on the time of arrival. */
-function fieldsOf(reference: ReferenceCandle): Omit<StoredCandle, "openMs" | "late" | "revision"> {
+export function fieldsOf(reference: ReferenceCandle): Omit<StoredCandle, "openMs" | "late" | "revision"> {
   return {
     market: reference.market,
     interval: reference.interval,

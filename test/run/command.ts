@@ -27,8 +27,9 @@ export class Command {
   readonly #child: ChildProcess;
   #exit: Exit | undefined;
 
+  /** @param t what it ends with */
   constructor(
-    t: TestContext,
+    t: Pick<TestContext, "after">,
     name: string,
     env: Readonly<Record<string, string>> = {},
     [program, ...args]: readonly string[] = NODE,
