@@ -70,7 +70,8 @@ export class Streams {
       SNAPSHOTS: {
         ...common("SNAPSHOTS", "snapshots.>"),
         ...limits({ maxAgeMs: SNAPSHOT_MAX_AGE_MS, maxBytes: SNAPSHOT_MAX_BYTES }),
-        storage: StorageType.Memory,
+        // Who goes on after an outage that outlasted the leases must know which candles were open, and which came next.
+        storage: StorageType.File,
         max_msgs_per_subject: 1,
       },
     };

@@ -4,7 +4,7 @@ import { busTest, createStreams, eventually } from "./harness.ts";
 const NS_PER_MS = 1_000_000;
 
 busTest("ensure() creates each stream as DESIGN says and may be called again", async ({ bus, streams }) => {
-  for (const name of ["TICKS", "CANDLES", "LIVE"] as const) {
+  for (const name of ["TICKS", "CANDLES", "LIVE", "SNAPSHOTS"] as const) {
     await Promise.all([streams.ensure(name), streams.ensure(name)]);
     await streams.ensure(name);
   }
@@ -15,6 +15,7 @@ busTest("ensure() creates each stream as DESIGN says and may be called again", a
   assert.equal(ticks.discard, "old");
   assert.equal(ticks.max_age, 60_000 * NS_PER_MS);
   assert.equal((await config("CANDLES")).storage, "file");
+  assert.equal((await config("SNAPSHOTS")).storage, "file");
   assert.equal((await config("LIVE")).max_msgs_per_subject, 1);
 });
 

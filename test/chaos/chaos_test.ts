@@ -32,3 +32,17 @@ test("whatever fails, every candle is stored, and none is wrong without saying s
     "the pipeline recovers from every fault",
   );
 });
+
+test("an outage of the broker that outlasts all leases leaves no interval without a candle", async (t) => {
+  const killed = FAULTS.find(({ name }) => name === "broker killed")!;
+  const { counts, complaints, faults } = await runChaos({
+    seed: 4,
+    faults: [{ ...killed, lastsMs: [4_500, 4_500] }],
+    inOrder: true,
+    durationMs: 120_000,
+    print: (line) => t.diagnostic(line),
+  });
+  const { wrong, absent, excused } = counts;
+  assert.deepEqual({ wrong, absent, excused }, { wrong: 0, absent: 0, excused: 0 }, complaints.join("\n"));
+  assert.equal(faults.length, 1);
+});
