@@ -115,15 +115,16 @@ export class KlineActor implements Actor {
     const stop = new AbortController();
     const onStop = () => stop.abort();
     signal.addEventListener("abort", onStop, { once: true });
-    let saving: Promise<void> = Promise.resolve();
+    let saving: Promise<void> | undefined;
     let failure: unknown;
     try {
       await this.#resume(life, snapshotter, signal);
       ready();
-      saving = snapshotter.run(life.venues, stop.signal).catch((error: unknown) => {
-        failure = error;
-        stop.abort();
-      });
+      const save = () =>
+        snapshotter.run(life.venues, stop.signal).catch((error: unknown) => {
+          failure = error;
+          stop.abort();
+        });
       // What the stream held at the beginning is taken as a whole: a candle that a life before knew better is not
       // published half-way.
       let behind = 0;
@@ -141,12 +142,16 @@ export class KlineActor implements Actor {
       for await (const { subject, data } of messages) {
         this.#messages++;
         this.#onMessage(life, venueOf(subject), data);
-        if (--behind <= 0) await life.publishDue();
+        if (--behind > 0) continue;
+        // Before, a snapshot would be younger than what is in it, and worse than the one that this life goes on from.
+        saving ??= save();
+        await life.publishDue();
       }
       if (failure !== undefined) throw failure;
       stop.abort();
       await saving;
-      if (lease.isHeld()) await snapshotter.saveAll(life.venues, AbortSignal.timeout(SAVE_DEADLINE_MS));
+      if (saving !== undefined && lease.isHeld())
+        await snapshotter.saveAll(life.venues, AbortSignal.timeout(SAVE_DEADLINE_MS));
     } finally {
       life.end();
       signal.removeEventListener("abort", onStop);
