@@ -6,6 +6,9 @@ import type { FaultKind } from "./faults.ts";
 import { Endings, isLively, openStage, type Stage } from "./stage.ts";
 
 const PAUSE_MS = { min: 500, max: 5_000 };
+/** How often a second fault strikes while the first one lasts, and how long after it. */
+const SHARE_OF_PAIRS = 0.3;
+const MAX_APART_MS = 2_500;
 const RECOVERY_DEADLINE_MS = 60_000;
 const RECOVERY_POLL_MS = 100;
 const SETTLE_DEADLINE_MS = 90_000;
@@ -58,15 +61,10 @@ async function harm(stage: Stage, { seed, faults: kinds, durationMs, inOrder = f
   const random = new Random(seed + 1);
   const faults: FaultRecord[] = [];
   const losses: LossyTime[] = [];
-  const endMs = performance.now() + durationMs;
-  while (performance.now() < endMs) {
-    if (inOrder && faults.length === kinds.length) break;
-    await delay(random.integer(PAUSE_MS.min, PAUSE_MS.max));
-    const kind = inOrder ? kinds[faults.length]! : kinds[random.integer(0, kinds.length - 1)]!;
+  const strike = async (kind: FaultKind) => {
     const forMs = random.integer(...kind.lastsMs);
     const fromMs = Date.now();
-    const lifted = kind.inject(stage, forMs, random);
-    const [recoveryMs] = await Promise.all([recovery(stage, fromMs), lifted]);
+    const [recoveryMs] = await Promise.all([recovery(stage, fromMs), kind.inject(stage, forMs, random)]);
     if (kind.loses) losses.push({ fromMs, toMs: Date.now() });
     faults.push({ name: kind.name, recoveryMs });
     const length = forMs === 0 ? "" : ` for ${(forMs / 1_000).toFixed(1)} s`;
@@ -74,8 +72,24 @@ async function harm(stage: Stage, { seed, faults: kinds, durationMs, inOrder = f
       ? `recovered after ${(recoveryMs / 1_000).toFixed(1)} s`
       : "NOT RECOVERED";
     print(`${new Date(fromMs).toISOString()}  ${`${kind.name}${length}`.padEnd(28)}  ${outcome}`);
+  };
+  const endMs = performance.now() + durationMs;
+  while (performance.now() < endMs && !(inOrder && faults.length === kinds.length)) {
+    await delay(random.integer(PAUSE_MS.min, PAUSE_MS.max));
+    const first = inOrder ? kinds[faults.length]! : draw(kinds, random);
+    const struck = [strike(first)];
+    if (!inOrder && random.uniform() < SHARE_OF_PAIRS) {
+      await delay(random.integer(0, MAX_APART_MS));
+      const others = kinds.filter((kind) => kind.victim !== first.victim);
+      if (others.length > 0) struck.push(strike(draw(others, random)));
+    }
+    await Promise.all(struck);
   }
   return { faults, losses };
+}
+
+function draw(kinds: readonly FaultKind[], random: Random): FaultKind {
+  return kinds[random.integer(0, kinds.length - 1)]!;
 }
 
 async function recovery(stage: Stage, fromMs: number): Promise<number> {
