@@ -28,7 +28,7 @@ export async function openKline(setting: Setting): Promise<KlineRole> {
   const { config, log } = setting;
   const { bus, streams } = await openBus(setting, "kline");
   const candles = new CandlePublisher(bus, streams);
-  const live = new LivePublisher(bus);
+  const live = new LivePublisher(bus, streams);
   const calendar = createCalendar(config.timeZone);
   const rules = {
     calendar,

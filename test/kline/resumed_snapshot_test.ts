@@ -58,7 +58,7 @@ function startActor({ bus, streams }: BusTest) {
     bus,
     streams,
     candles,
-    live: new LivePublisher(bus),
+    live: new LivePublisher(bus, streams),
     permissions: { net: [], env: [] },
     log: createLog("silent"),
   });
