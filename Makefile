@@ -5,7 +5,7 @@ tickline  = node $(if $(wildcard .env),--env-file=.env) --enable-source-maps $(n
 installed = node_modules/.package-lock.json
 program   = .tools/build/main.js
 tools     = .tools
-deno      = $(tools)/deno/node_modules/.bin/deno
+deno      = $(tools)/deno/node_modules/deno/deno
 
 # Ticks live for a moment: a small young generation keeps them out of the old one and costs no speed.
 node_flags = --max-semi-space-size=8
@@ -80,6 +80,7 @@ $(program): $(installed) $(shell find src -name '*.ts')
 # 92 MB, which nothing else needs: so it is no dependency of the project.
 $(deno):
 	@npm install --prefix $(tools)/deno --ignore-scripts --no-save --no-audit --no-fund deno@2.9.5
+	@node $(tools)/deno/node_modules/deno/bin.cjs --version >/dev/null
 
 # npm writes this file last, so it stands for a complete installation.
 $(installed): package.json package-lock.json

@@ -6,7 +6,7 @@
 set -eu
 
 cd "$(dirname "$0")/.."
-deno=$(command -v deno || echo .tools/deno/node_modules/.bin/deno)
+deno=$(command -v deno || echo .tools/deno/node_modules/deno/deno)
 if ! [ -x "$deno" ]; then
   echo 'Cannot find Deno: run "make install-deno", or put deno on PATH' >&2
   exit 1

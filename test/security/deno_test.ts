@@ -20,7 +20,8 @@ import { untilStored } from "./until_stored.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const DENO_FOLDER = `${ROOT}.tools/deno`;
-const DENO = `${DENO_FOLDER}/node_modules/.bin/deno`;
+/** The program itself: the script that npm puts beside it starts it as a child, which signals do not reach. */
+const DENO = `${DENO_FOLDER}/node_modules/deno/deno`;
 const DENO_ENV = { DENO_DIR: `${DENO_FOLDER}/cache`, NO_COLOR: "1" };
 const SCRIPT_TIMEOUT_MS = 30_000;
 const skip = !existsSync(DENO) && 'there is no Deno in .tools: run "make install-deno"';
