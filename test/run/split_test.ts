@@ -63,7 +63,9 @@ test("one ingest process and two worker processes store each candle of a replay 
   for (const command of [ingest, ...workers]) {
     assert.deepEqual(await command.ends(), { code: 0, signal: null }, command.stderr);
     assert.match(command.stdout, /\nlost +0\n/);
-    assert.equal(command.stderr, "");
+    // A loaded machine may cost a lease; that must not show in the candles, and nothing else may be said.
+    const complaints = command.stderr.split("\n").filter((line) => !/^$|"msg":"lease ended"/.test(line));
+    assert.deepEqual(complaints, []);
   }
   for (const { stdout } of workers) assert.match(stdout, /\ncandles stored +[1-9]/);
   await checkStored(store, expected);
