@@ -6,6 +6,8 @@ import type { FaultKind } from "./faults.ts";
 import { Endings, isLively, openStage, type Stage } from "./stage.ts";
 
 const PAUSE_MS = { min: 500, max: 5_000 };
+/** Nothing fails for so long: a shard's markets get their first snapshots one after the other within 5 s. */
+const CALM_MS = 8_000;
 /** How often a second fault strikes while the first one lasts, and how long after it. */
 const SHARE_OF_PAIRS = 0.3;
 const MAX_APART_MS = 2_500;
@@ -46,6 +48,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   const endings = new Endings();
   try {
     const stage = await openStage(endings, new Random(options.seed));
+    await delay(CALM_MS);
     const { faults, losses } = await harm(stage, options);
     stage.venue.close();
     const settled = await settle(stage, losses);
