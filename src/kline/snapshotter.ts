@@ -10,8 +10,8 @@ import type { VenueCandles } from "./venue_candles.ts";
 
 /** Larger snapshots do not fit a message: a long LATENESS keeps that many candles. */
 const MAX_BYTES = 1_000_000;
-/** While a shard has no market yet. */
-const IDLE_MS = 250;
+/** How often it is looked for a market that is new. */
+const LOOK_MS = 250;
 
 export interface SnapshotterOptions {
   readonly shard: number;
@@ -32,6 +32,8 @@ export interface LoadedSnapshots {
   readonly sinceMs: number;
 }
 
+type VenueMarket = readonly [venue: string, market: string];
+
 /** Another process owns the shard by now: this one must not go on. */
 export class SupersededError extends Error {
   override readonly name = "SupersededError";
@@ -42,6 +44,8 @@ export class Snapshotter {
   readonly #options: SnapshotterOptions;
   /** By subject. */
   readonly #revisions = new Map<string, number>();
+  /** Snapshots of which it is not known whether they were stored, by subject. */
+  readonly #unsure = new Map<string, Uint8Array>();
 
   constructor(options: SnapshotterOptions) {
     this.#options = options;
@@ -79,15 +83,31 @@ export class Snapshotter {
    * @throws {SupersededError} if somebody else saves them too
    */
   async run(venues: ReadonlyMap<string, VenueCandles>, signal: AbortSignal): Promise<void> {
+    let looks = 0;
+    let turns = 0;
+    let lookMs = 0;
+    let dueMs = 0;
     while (!signal.aborted) {
       const markets = marketsOf(venues);
-      const pauseMs = markets.length === 0 ? IDLE_MS : this.#options.intervalMs / markets.length;
-      for (const [venue, market] of markets) {
-        await this.#save(venue, venues.get(venue)!, { market, signal });
-        await delay(pauseMs, undefined, { signal }).catch(() => undefined);
-        if (signal.aborted) return;
+      const next: (VenueMarket | undefined)[] = [];
+      if (performance.now() >= lookMs) {
+        lookMs = performance.now() + LOOK_MS;
+        // Without a snapshot nothing is left of a market whose ticks are lost: it does not wait for its turn.
+        const unsaved = markets.filter(([venue, market]) => !this.#isSaved(this.#subjectOf(venue, market)));
+        next.push(unsaved[looks++ % unsaved.length]);
       }
-      if (markets.length === 0) await delay(pauseMs, undefined, { signal }).catch(() => undefined);
+      if (markets.length > 0 && performance.now() >= dueMs) {
+        dueMs = performance.now() + this.#options.intervalMs / markets.length;
+        next.push(markets[turns++ % markets.length]);
+      }
+      for (const each of next) {
+        if (each === undefined || signal.aborted) continue;
+        const [venue, market] = each;
+        await this.#save(venue, venues.get(venue)!, { market, signal });
+      }
+      const wakeMs = markets.length === 0 ? lookMs : Math.min(lookMs, dueMs);
+      const waitMs = Math.max(0, wakeMs - performance.now());
+      await delay(waitMs, undefined, { signal }).catch(() => undefined);
     }
   }
 
@@ -97,6 +117,14 @@ export class Snapshotter {
       if (signal.aborted) return;
       await this.#save(venue, venues.get(venue)!, { market, signal });
     }
+  }
+
+  #isSaved(subject: string): boolean {
+    return this.#revisions.has(subject) && !this.#unsure.has(subject);
+  }
+
+  #subjectOf(venue: string, market: string): string {
+    return snapshotSubject(this.#options.shard, venue, market);
   }
 
   async #save(
@@ -120,10 +148,16 @@ export class Snapshotter {
       outcomes.add("too_large");
       return;
     }
-    const subject = snapshotSubject(shard, venue, market);
-    const result = await snapshots.save(subject, data, this.#revisions.get(subject) ?? 0);
+    const subject = this.#subjectOf(venue, market);
+    let result = await snapshots.save(subject, data, this.#revisions.get(subject) ?? 0);
+    if (result.kind === "absent") result = await snapshots.save(subject, data, 0);
+    else if (result.kind === "superseded" && isSame(result.by.data, this.#unsure.get(subject))) {
+      // The one before was stored after all.
+      result = await snapshots.save(subject, data, result.by.revision);
+    }
     if (result.kind === "stored") this.#revisions.set(subject, result.revision);
-    if (result.kind === "absent") this.#revisions.set(subject, 0);
+    if (result.kind === "failed") this.#unsure.set(subject, data);
+    else this.#unsure.delete(subject);
     outcomes.add(result.kind);
     if (result.kind === "superseded") {
       throw new SupersededError(
@@ -133,8 +167,12 @@ export class Snapshotter {
   }
 }
 
-function marketsOf(venues: ReadonlyMap<string, VenueCandles>): (readonly [venue: string, market: string])[] {
+function marketsOf(venues: ReadonlyMap<string, VenueCandles>): VenueMarket[] {
   return [...venues].flatMap(([venue, { engine }]) =>
     [...engine.markets].map((market) => [venue, market] as const),
   );
+}
+
+function isSame(one: Uint8Array, other: Uint8Array | undefined): boolean {
+  return other !== undefined && Buffer.compare(one, other) === 0;
 }
