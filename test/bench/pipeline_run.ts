@@ -57,7 +57,8 @@ export async function runPipeline(options: PipelineRunOptions): Promise<Pipeline
     BINANCE_WS_URL: url!,
     MARKETS: bases.map((base) => `binance:${base}-USDT`).join(","),
     PERSIST_TICKS: String(options.persistTicks),
-    LOG_LEVEL: "warn",
+    // The venue goes first at the end, which ingest has to say.
+    LOG_LEVEL: "error",
     ...options.env,
   };
   const workers = new BenchProcess([...TICKLINE, "run-workers"], env);
