@@ -141,15 +141,18 @@ export class Snapshotter {
     // A candle that is closed in the snapshot is not closed again: it must be safe before the snapshot is.
     await candles.flush(signal);
     if (signal.aborted) return;
+    const subject = this.#subjectOf(venue, market);
+    const known = this.#revisions.get(subject) ?? 0;
     const data = encodeSnapshot({ rules, sentMs, ageMs: performance.now() - takenMs, positions, engine });
     if (data.length > MAX_BYTES) {
       if (outcomes.get("too_large") === 0)
         log.warn({ venue, market, bytes: data.length }, "snapshot is too large");
       outcomes.add("too_large");
+      // It has had its first try, and has its turns from now on.
+      this.#revisions.set(subject, known);
       return;
     }
-    const subject = this.#subjectOf(venue, market);
-    let result = await snapshots.save(subject, data, this.#revisions.get(subject) ?? 0);
+    let result = await snapshots.save(subject, data, known);
     if (result.kind === "absent") result = await snapshots.save(subject, data, 0);
     else if (result.kind === "superseded" && isSame(result.by.data, this.#unsure.get(subject))) {
       // The one before was stored after all.
