@@ -1,5 +1,6 @@
 import type { Logger } from "../observe/log.ts";
 import { Tally } from "../observe/tally.ts";
+import { aborted } from "./aborted.ts";
 import type { Actor, ActorState } from "./actor.ts";
 import { Backoff } from "./backoff.ts";
 import { SupervisedActor } from "./supervised_actor.ts";
@@ -58,10 +59,7 @@ export async function supervise(actors: readonly Actor[], options: SuperviseOpti
   const rules = rulesOf(options);
   const escalation = new AbortController();
   const stop = AbortSignal.any([signal, escalation.signal]);
-  const stopped = new Promise<void>((resolve) => {
-    if (stop.aborted) resolve();
-    else stop.addEventListener("abort", () => resolve(), { once: true });
-  });
+  const stopped = aborted(stop);
   const running: SupervisedActor[] = [];
   for (const { name } of actors) rules.states.set(name, "waiting");
   for (const actor of actors) {

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { AckPolicy, DeliverPolicy, DiscardPolicy, type Msg, NatsError, nuid, StorageType } from "nats";
+import { AckPolicy, DeliverPolicy, DiscardPolicy, type Msg, nuid, StorageType } from "nats";
+import { API_ERROR, apiErrorOf, isWrongLastSequence } from "./api_error.ts";
 import type { Bus } from "./connection.ts";
 import { PullQueue } from "./pull_queue.ts";
 import { sequenceOf } from "./stream_sequence.ts";
@@ -9,9 +10,6 @@ const SWAP_TIMEOUT_MS = 1_000;
 const RETRY_MS = 200;
 const CONSUMER_EXPIRY_MS = 10_000;
 const MAX_BYTES = 8 * 1024 * 1024;
-const NAME_IN_USE = 10058;
-/** The key's revision is another one; servers from 2.12 on also have a code without the number in its text. */
-const WRONG_REVISION: readonly (number | undefined)[] = [10071, 10164];
 
 /** A value as it was written; that of a key that was deleted by hand is empty. */
 export interface KeyValue {
@@ -95,7 +93,7 @@ export class KeyValues {
       });
       return { revision: seq };
     } catch (error) {
-      return WRONG_REVISION.includes(codeOf(error)) ? "conflict" : "unknown";
+      return isWrongLastSequence(error) ? "conflict" : "unknown";
     }
   }
 
@@ -115,7 +113,7 @@ export class KeyValues {
         allow_direct: true,
       })
       .catch((error: unknown) => {
-        if (codeOf(error) !== NAME_IN_USE) throw error;
+        if (apiErrorOf(error) !== API_ERROR.nameInUse) throw error;
       });
   }
 
@@ -148,8 +146,4 @@ export class KeyValues {
   #toKeyValue({ subject, data, reply }: Msg): KeyValue {
     return { key: subject.slice(this.#prefix.length), value: data, revision: sequenceOf(reply) };
   }
-}
-
-function codeOf(error: unknown): number | undefined {
-  return error instanceof NatsError ? error.api_error?.err_code : undefined;
 }

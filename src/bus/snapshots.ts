@@ -1,4 +1,5 @@
-import { type JetStreamClient, NatsError } from "nats";
+import type { JetStreamClient } from "nats";
+import { API_ERROR, apiErrorOf, isWrongLastSequence } from "./api_error.ts";
 import type { Bus } from "./connection.ts";
 import type { Streams } from "./streams.ts";
 
@@ -6,9 +7,6 @@ const STREAM = "SNAPSHOTS";
 const PUBLISH_TIMEOUT_MS = 2_000;
 /** Most requests at a time. */
 const PARALLEL = 32;
-/** JetStream API errors: another revision is there; servers from 2.12 on also have a code without it in the text. */
-const WRONG_REVISION: readonly (number | undefined)[] = [10071, 10164];
-const NO_MESSAGE = 10037;
 
 /** A snapshot as the stream holds it. */
 export interface StoredSnapshot {
@@ -65,8 +63,7 @@ export class Snapshots {
       const { seq } = await this.#client.publish(subject, data, { expect });
       return { kind: "stored", revision: seq };
     } catch (error) {
-      const isWrong = error instanceof NatsError && WRONG_REVISION.includes(error.api_error?.err_code);
-      if (isWrong) return this.#whatIsThere(subject);
+      if (isWrongLastSequence(error)) return this.#whatIsThere(subject);
       await this.#streams.repair(STREAM);
       return { kind: "failed" };
     }
@@ -86,7 +83,7 @@ export class Snapshots {
       const message = await this.#bus.streams.streams.getMessage(STREAM, { last_by_subj: subject });
       return { subject, data: message.data, storedMs: message.time.getTime(), revision: message.seq };
     } catch (error) {
-      if (error instanceof NatsError && error.api_error?.err_code === NO_MESSAGE) return undefined;
+      if (apiErrorOf(error) === API_ERROR.noMessage) return undefined;
       throw error;
     }
   }

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { AckPolicy, DeliverPolicy, NatsError, nuid } from "nats";
+import { AckPolicy, DeliverPolicy, nuid } from "nats";
 import type { Tally } from "../observe/tally.ts";
+import { API_ERROR, apiErrorOf } from "./api_error.ts";
 import type { Bus } from "./connection.ts";
 import { PullError, PullQueue } from "./pull_queue.ts";
 import { sequenceOf } from "./stream_sequence.ts";
@@ -9,7 +10,6 @@ import type { StreamName, Streams } from "./streams.ts";
 const NS_PER_MS = 1_000_000;
 const MIN_RETRY_MS = 100;
 const MAX_RETRY_MS = 1_000;
-const STREAM_NOT_FOUND = 10059;
 const READ_BACK_EXPIRY_MS = 10_000;
 
 /** A message of a stream. */
@@ -175,6 +175,5 @@ function consumerConfig(name: string, filter: string, expiryMs: number) {
 
 function causeOf(error: unknown): string {
   if (error instanceof PullError) return error.reason;
-  const isStreamMissing = error instanceof NatsError && error.api_error?.err_code === STREAM_NOT_FOUND;
-  return isStreamMissing ? "no_stream" : "no_consumer";
+  return apiErrorOf(error) === API_ERROR.noStream ? "no_stream" : "no_consumer";
 }

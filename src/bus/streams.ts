@@ -1,4 +1,5 @@
 import { DiscardPolicy, ErrorCode, NatsError, RetentionPolicy, StorageType, type StreamConfig } from "nats";
+import { API_ERROR, apiErrorOf } from "./api_error.ts";
 import type { Bus } from "./connection.ts";
 
 const NS_PER_MS = 1_000_000;
@@ -8,11 +9,6 @@ const LIVE_MAX_BYTES = 64 * 1024 * 1024;
 /** Who comes back later than this begins anew. */
 const SNAPSHOT_MAX_AGE_MS = 3_600_000;
 const SNAPSHOT_MAX_BYTES = 128 * 1024 * 1024;
-/** JetStream API errors: the name is taken with another configuration; the server or account has not that much. */
-const NAME_IN_USE = 10058;
-const TOO_LITTLE_MEMORY = 10028;
-const TOO_LITTLE_STORAGE = 10047;
-const TOO_LITTLE_FOR_ACCOUNT = 10002;
 /** After a failure the server is not asked again for this long. */
 const REPAIR_INTERVAL_MS = 250;
 
@@ -120,7 +116,7 @@ export class Streams {
     const { streams } = this.#bus.streams;
     try {
       await streams.add(config).catch((error: unknown) => {
-        if (codeOf(error) !== NAME_IN_USE) throw error;
+        if (apiErrorOf(error) !== API_ERROR.nameInUse) throw error;
         return this.#update(name);
       });
     } catch (error) {
@@ -145,8 +141,9 @@ export class Streams {
 }
 
 function reasonOf(error: unknown, name: StreamName, config: Partial<StreamConfig>): string {
-  const code = codeOf(error);
-  if (code !== TOO_LITTLE_MEMORY && code !== TOO_LITTLE_STORAGE && code !== TOO_LITTLE_FOR_ACCOUNT) {
+  const code = apiErrorOf(error);
+  const { tooLittleMemory, tooLittleStorage, tooLittleForAccount } = API_ERROR;
+  if (code !== tooLittleMemory && code !== tooLittleStorage && code !== tooLittleForAccount) {
     return error instanceof Error ? error.message : String(error);
   }
   return (
@@ -171,8 +168,4 @@ function limits({ maxAgeMs, maxBytes }: StreamLimits): Partial<StreamConfig> {
   // A stream must not remember message ids for longer than it keeps messages.
   const windowNs = Math.min(maxAgeNs, 1_000 * NS_PER_MS);
   return { max_age: maxAgeNs, max_bytes: maxBytes, duplicate_window: windowNs };
-}
-
-function codeOf(error: unknown): number | undefined {
-  return error instanceof NatsError ? error.api_error?.err_code : undefined;
 }

@@ -1,3 +1,4 @@
+import { aborted } from "../actor/aborted.ts";
 import type { Bus } from "../bus/connection.ts";
 import type { KeyValues } from "../bus/key_values.ts";
 import type { Logger } from "../observe/log.ts";
@@ -179,11 +180,4 @@ export class GroupRun {
 
 function isAbort(error: unknown): boolean {
   return error instanceof Error && error.name === "AbortError";
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener("abort", () => resolve(), { once: true });
-  });
 }

@@ -1,11 +1,10 @@
+import { API_ERROR, apiErrorOf } from "../bus/api_error.ts";
 import type { Bus } from "../bus/connection.ts";
 import type { BusMessage } from "../bus/stream_reader.ts";
 import { sequenceOf } from "../bus/stream_sequence.ts";
 import type { StreamName } from "../bus/streams.ts";
 import { Waiters } from "../bus/waiters.ts";
 
-/** JetStream API error: there is no such message. */
-const NO_MESSAGE = 10037;
 /** How far a reader of a stream has come: so that a stop can wait for what is there, and for no more. */
 export class ReadPosition {
   readonly #bus: Bus;
@@ -33,14 +32,9 @@ export class ReadPosition {
     try {
       last = (await this.#bus.streams.streams.getMessage(this.#stream, { last_by_subj: this.#filter })).seq;
     } catch (error) {
-      return isNoMessage(error);
+      return apiErrorOf(error) === API_ERROR.noMessage;
     }
     await this.#waiters.until(() => this.#sequence >= last, signal);
     return this.#sequence >= last;
   }
-}
-
-function isNoMessage(error: unknown): boolean {
-  const { api_error } = error as { api_error?: { err_code?: number } };
-  return api_error?.err_code === NO_MESSAGE;
 }

@@ -1,3 +1,4 @@
+import { aborted } from "../actor/aborted.ts";
 import { startInfluxd } from "../servers/influxd.ts";
 import { startNatsServer } from "../servers/nats_server.ts";
 import { venueUrls } from "./ingest_role.ts";
@@ -33,10 +34,7 @@ export async function runServers({ signal }: Setting): Promise<void> {
   });
   process.stdout.write(`export NATS_URL=${nats.url} INFLUX_URL=${influxd.url}\n`);
   try {
-    await new Promise<void>((resolve) => {
-      if (signal.aborted) resolve();
-      else signal.addEventListener("abort", () => resolve(), { once: true });
-    });
+    await aborted(signal);
   } finally {
     await influxd.stop();
     await nats.stop();

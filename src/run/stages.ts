@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { aborted } from "../actor/aborted.ts";
 import type { Actor } from "../actor/actor.ts";
 import { type SuperviseOptions, supervise } from "../actor/supervisor.ts";
 import type { Logger } from "../observe/log.ts";
@@ -92,11 +93,4 @@ async function end({ stop, done }: Stage): Promise<void> {
 async function until(condition: () => boolean): Promise<void> {
   const deadlineMs = performance.now() + CATCH_UP_DEADLINE_MS;
   while (!condition() && performance.now() < deadlineMs) await delay(POLL_MS);
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener("abort", () => resolve(), { once: true });
-  });
 }
