@@ -109,18 +109,24 @@ export class Completeness {
     return { missing, complete };
   }
 
-  /** Takes out the holes that no trade may fill any more, because they ended before `fillableMs`, oldest first. */
+  /**
+   * Takes out the holes that no trade may fill any more, because they ended before `fillableMs`, oldest first. A hole
+   * that reaches into a doubt stays: its candles are judged once more when the doubt is over.
+   */
   *takeLost(fillableMs: number): Generator<Hole> {
     const spans = this.#spans;
-    while (spans.holes > 0 && (spans.hole(0).toMs < fillableMs || spans.tooManyHoles)) {
+    const beforeMs = Math.min(fillableMs, this.#doubtFromMs);
+    while (spans.holes > 0 && (spans.hole(0).toMs < beforeMs || spans.tooManyHoles)) {
       const hole = spans.hole(0);
       spans.dropOldestHole();
       yield hole;
     }
   }
 
-  /** Beginning of the oldest hole that may still be filled; Infinity if there is none. */
-  get oldestHoleMs(): number {
-    return this.#spans.holes === 0 ? Number.POSITIVE_INFINITY : this.#spans.hole(0).fromMs;
+  /** Venue time before which no trade to come changes a verdict, ms. */
+  get settledMs(): number {
+    const holeMs = this.#spans.holes === 0 ? Number.POSITIVE_INFINITY : this.#spans.hole(0).fromMs;
+    // The next trade may skip ids, and so speak for all that lies after the newest one.
+    return Math.min(holeMs, this.#doubtFromMs, this.#spans.newestMs);
   }
 }

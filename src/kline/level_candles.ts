@@ -146,6 +146,23 @@ export class LevelCandles {
     return last;
   }
 
+  /** Notes that trades between two instants are lost for ever; closed flat candles between them are not looked at. */
+  taint(fromMs: number, toMs: number, trades: number): void {
+    const first = this.at(fromMs);
+    const last = this.at(toMs);
+    if (first === last) first.lostTrades += trades;
+    first.tainted = true;
+    last.tainted = true;
+    for (const state of this.#states.values()) {
+      if (state.openMs > first.openMs && state.openMs < last.openMs) state.tainted = true;
+    }
+    for (let openMs = Math.max(first.endMs, this.cursorMs); openMs < last.openMs; ) {
+      const state = this.at(openMs);
+      state.tainted = true;
+      openMs = state.endMs;
+    }
+  }
+
   /** How often the flat candle at `openMs` was revised. */
   flatRevision(openMs: number): number {
     return this.#flatRevisions.get(openMs)?.revision ?? 0;

@@ -231,7 +231,7 @@ export class MarketCandles {
         if (this.#close(index, publish)) published++;
       }
     }
-    this.#forget(closableMs);
+    if (!this.hasReviews) this.#forget(closableMs);
     return published;
   }
 
@@ -339,17 +339,9 @@ export class MarketCandles {
     this.#fillableMs = fillableMs;
     const smallest = this.#levels[0]!;
     for (const { trades, fromMs, toMs } of this.#completeness.takeLost(smallest.openOf(fillableMs))) {
-      for (const level of this.#levels) {
-        const first = level.at(fromMs);
-        const last = level.at(toMs);
-        first.tainted = true;
-        last.tainted = true;
-        if (first === last) first.lostTrades += trades;
-      }
+      for (const level of this.#levels) level.taint(fromMs, toMs, trades);
     }
-    // The next trade may skip ids, and so speak for all that lies after the newest one.
-    const { oldestHoleMs, newestMs } = this.#completeness;
-    const horizonMs = Math.min(fillableMs, oldestHoleMs, newestMs);
+    const horizonMs = Math.min(fillableMs, this.#completeness.settledMs);
     for (const level of this.#levels) level.prune(horizonMs);
     this.#publishedBefore?.forget(horizonMs);
     if (this.#publishedBefore?.size === 0) this.#publishedBefore = undefined;
