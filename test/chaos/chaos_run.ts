@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { Random } from "../../src/simulator/random.ts";
 import { expectedCandles } from "../pipeline/expected_candles.ts";
 import { type Balance, balance, type LossyTime } from "./balance.ts";
-import type { FaultKind } from "./faults.ts";
+import type { FaultKind } from "./fault_kind.ts";
 import { Endings, isLively, openStage, type Stage } from "./stage.ts";
 
 const PAUSE_MS = { min: 500, max: 5_000 };

@@ -1,0 +1,19 @@
+import { type FaultKind, FREEZE_MS, freeze, killServer, OUTAGE_MS } from "./fault_kind.ts";
+
+/** What happens to InfluxDB. */
+export const DATABASE_FAULTS: readonly FaultKind[] = [
+  {
+    name: "influxd killed",
+    victim: "influxd",
+    loses: false,
+    lastsMs: OUTAGE_MS,
+    inject: ({ influxd }, forMs) => killServer(influxd, forMs),
+  },
+  {
+    name: "influxd frozen",
+    victim: "influxd",
+    loses: false,
+    lastsMs: FREEZE_MS,
+    inject: ({ influxd }, forMs) => freeze({ send: (signal) => influxd.kill(signal) }, forMs),
+  },
+];
