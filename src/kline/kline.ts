@@ -110,7 +110,7 @@ export class KlineActor implements Actor {
         else this.#revised++;
       },
     });
-    const snapshotter = this.#createSnapshotter();
+    const snapshotter = this.#createSnapshotter(lease);
     // Not AbortSignal.any: on Node 20 its result may be collected before it fires.
     const stop = new AbortController();
     const onStop = () => stop.abort();
@@ -161,7 +161,7 @@ export class KlineActor implements Actor {
     }
   }
 
-  #createSnapshotter(): Snapshotter {
+  #createSnapshotter(lease: ShardLease): Snapshotter {
     const { bus, streams, rules, shard, snapshotIntervalMs, candles, log } = this.#options;
     const intervals = rules.levels.map(({ interval }) => interval).join();
     return new Snapshotter({
@@ -170,6 +170,7 @@ export class KlineActor implements Actor {
       intervalMs: snapshotIntervalMs,
       snapshots: new Snapshots(bus, streams),
       candles,
+      lease,
       outcomes: this.snapshots,
       log,
     });

@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { CandlePublisher } from "../bus/candle_publisher.ts";
 import type { Snapshots } from "../bus/snapshots.ts";
 import { parseSnapshotSubject, snapshotFilter, snapshotSubject } from "../bus/subject.ts";
+import type { Lease } from "../lease/lease.ts";
 import type { Logger } from "../observe/log.ts";
 import type { Tally } from "../observe/tally.ts";
 import { BadMessageError } from "../wire/tick_message.ts";
@@ -21,6 +22,8 @@ export interface SnapshotterOptions {
   readonly intervalMs: number;
   readonly snapshots: Snapshots;
   readonly candles: CandlePublisher;
+  /** Nothing is saved while it is not held. */
+  readonly lease: Pick<Lease, "isHeld">;
   /** Counts `stored`, `failed`, `superseded`, `too_large`, and those that could not be used: `bad`, `other_rules`. */
   readonly outcomes: Tally;
   readonly log: Logger;
@@ -132,7 +135,7 @@ export class Snapshotter {
     venueCandles: VenueCandles,
     { market, signal }: { market: string; signal: AbortSignal },
   ): Promise<void> {
-    const { candles, shard, rules, snapshots, outcomes, log } = this.#options;
+    const { candles, lease, shard, rules, snapshots, outcomes, log } = this.#options;
     const engine = venueCandles.engine.save(market);
     if (engine === undefined) return;
     const takenMs = performance.now();
@@ -140,7 +143,7 @@ export class Snapshotter {
     const { sentMs } = venueCandles;
     // A candle that is closed in the snapshot is not closed again: it must be safe before the snapshot is.
     await candles.flush(signal);
-    if (signal.aborted) return;
+    if (signal.aborted || !lease.isHeld()) return;
     const subject = this.#subjectOf(venue, market);
     const known = this.#revisions.get(subject) ?? 0;
     const data = encodeSnapshot({ rules, sentMs, ageMs: performance.now() - takenMs, positions, engine });

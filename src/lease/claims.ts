@@ -13,6 +13,8 @@ export interface ClaimsOptions {
   readonly bucket: KeyValues;
   readonly board: LeaseBoard;
   readonly clock: ObservationClock;
+  /** Whether the others see that this worker is connected. */
+  readonly isSeen: () => boolean;
   readonly events: Tally;
   readonly onAcquired: (holding: Holding, from: Opening["from"]) => void;
 }
@@ -39,7 +41,7 @@ export class Claims {
   /** Gives back what this worker lost and is not to have again: the others would take it only after a while. */
   giveBack(piece: string): void {
     this.#attempt(piece, async ({ from, revision, token }) => {
-      if (from === "oneself") await this.#swap(piece, { owner: NOBODY, token }, revision);
+      if (from === "oneself") await this.#swap(piece, { owner: NOBODY, token, seen: false }, revision);
     });
   }
 
@@ -71,15 +73,15 @@ export class Claims {
   }
 
   async #take(piece: string, { from, revision, token }: Opening): Promise<void> {
-    const { worker, bucket, events, onAcquired } = this.#options;
+    const { worker, bucket, isSeen, events, onAcquired } = this.#options;
     // The clock makes tokens grow also where the bucket was deleted, and with it what it knew.
-    const record = { owner: worker, token: Math.max(token + 1, Date.now()) };
+    const record = { owner: worker, token: Math.max(token + 1, Date.now()), seen: isSeen() };
     const sentMs = performance.now();
     const newRevision = await this.#swap(piece, record, revision);
     if (newRevision === undefined) return;
     events.add("acquired");
     if (from === "the dead") events.add("taken_from_dead");
-    onAcquired(new Holding({ piece, record, bucket, revision: newRevision, sentMs }), from);
+    onAcquired(new Holding({ piece, record, bucket, isSeen, revision: newRevision, sentMs }), from);
   }
 
   /** The new revision, or nothing if the piece is to be tried again later. */

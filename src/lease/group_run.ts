@@ -11,6 +11,7 @@ import { LeaseBoard } from "./lease_board.ts";
 import { NOBODY } from "./lease_record.ts";
 import { Membership } from "./membership.ts";
 import { ObservationClock } from "./observation_clock.ts";
+import { Presence } from "./presence.ts";
 
 const LOOK_MS = 100;
 
@@ -41,6 +42,8 @@ export class GroupRun {
   readonly #options: GroupRunOptions;
   readonly #board: LeaseBoard;
   readonly #membership: Membership;
+  readonly #presence: Presence;
+  readonly #stopListening: () => void;
   readonly #claims: Claims;
   /** By piece, until its work has ended and it is given back. */
   readonly #holdings = new Map<string, Holding>();
@@ -56,10 +59,15 @@ export class GroupRun {
     this.#options = options;
     const { worker, pieces, newBroker, bucket, events, log } = options;
     const clock = new ObservationClock();
+    this.#presence = new Presence(bus, { worker, clock, onUnseen: () => this.#suspend() });
+    this.#stopListening = bus.listen({ onLost: () => this.#suspend() });
+    const isSeen = () => this.#presence.isSeen;
+    const isGone = (other: string) => this.#presence.isGone(other);
     this.#board = new LeaseBoard({
       worker,
       clock,
       newBroker,
+      isGone,
       // Not before: what others hand over to this worker, it must be able to take.
       onStart: () => this.#membership.join(),
       onSeen: (piece, record, revision, changed) => {
@@ -71,6 +79,7 @@ export class GroupRun {
       worker,
       offers: pieces,
       clock,
+      isGone,
       onChange: () => this.#onChange(),
     });
     this.#claims = new Claims({
@@ -78,6 +87,7 @@ export class GroupRun {
       bucket,
       board: this.#board,
       clock,
+      isSeen,
       events,
       onAcquired: (holding, from) => {
         const level = from === "the dead" ? "info" : "debug";
@@ -104,6 +114,8 @@ export class GroupRun {
     clearInterval(timer);
     ended.abort();
     await following;
+    this.#stopListening();
+    this.#presence.close();
     if (this.#failed.signal.aborted) throw this.#failed.signal.reason;
   }
 
@@ -130,10 +142,16 @@ export class GroupRun {
     });
   }
 
+  /** Others may find this worker gone: it holds nothing until that is renewed. */
+  #suspend(): void {
+    for (const holding of this.#holdings.values()) holding.suspend();
+  }
+
   #look(): void {
     for (const holding of this.#holdings.values()) holding.look();
     if (this.#stopping) return;
     this.#membership.look();
+    this.#presence.look(this.#suspects());
     if (!this.#bus.connected || !this.#membership.settled) return;
     this.#division ??= divide(this.#membership.offers(), this.#owners());
     for (const piece of this.#options.pieces) {
@@ -144,6 +162,19 @@ export class GroupRun {
       } else if (isMine) this.#claims.take(piece);
       else this.#claims.giveBack(piece);
     }
+  }
+
+  /** Those with whom it shares pieces and who were silent of late, as the dead are. */
+  #suspects(): ReadonlySet<string> {
+    const { worker, pieces } = this.#options;
+    const suspects = new Set(this.#membership.silent());
+    const members = this.#membership.offers();
+    const owners = this.#board.owners();
+    for (const piece of pieces) {
+      const owner = owners.get(piece);
+      if (owner !== undefined && owner !== worker && !members.has(owner)) suspects.add(owner);
+    }
+    return suspects;
   }
 
   /** What the bucket says, and what this worker knows better about itself. */
@@ -164,14 +195,14 @@ export class GroupRun {
       if (holding.end === undefined || !isAbort(error)) this.#failed.abort(error);
     }
     if (holding.end === undefined) this.#claims.pause(piece);
-    const end = holding.isHeld() ? (holding.end ?? "returned") : "lost";
+    const end = holding.isOver() ? "lost" : (holding.end ?? "returned");
     if (end === "lost" || end === "handed_over") events.add(end);
     const revision = await holding.release();
     this.#holdings.delete(piece);
     this.#works.delete(piece);
     if (revision !== undefined) {
       events.add("released");
-      this.#board.note(piece, { owner: NOBODY, token }, revision);
+      this.#board.note(piece, { owner: NOBODY, token, seen: false }, revision);
     }
     log[end === "lost" ? "warn" : "debug"]({ piece, token, end }, "lease ended");
     this.#onChange();

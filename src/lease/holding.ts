@@ -12,29 +12,37 @@ export interface HoldingOptions {
   readonly bucket: KeyValues;
   /** Of the key when it was taken. */
   readonly revision: number;
+  /** Whether the others see that this worker is connected. */
+  readonly isSeen: () => boolean;
   /** When taking it was sent, by `performance.now`. */
   readonly sentMs: number;
 }
 
 /**
  * A lease from the side of its holder. Each renewal swaps the revision of the one before, so the server refuses it
- * once the key was touched by anybody else; the right itself ends by the holder's own clock, whoever is reachable.
+ * once the key was touched by anybody else. The right itself ends by the holder's own clock, and at once with the
+ * connection; it comes back with a renewal, since then nobody had the piece in between.
  */
 export class Holding implements Lease {
   readonly piece: string;
   readonly #record: LeaseRecord;
   readonly #bucket: KeyValues;
+  readonly #isSeen: () => boolean;
   readonly #ended = new AbortController();
   #revision: number;
   #validUntilMs: number;
   #renewAtMs: number;
   #renewal: Promise<void> | undefined;
+  /** The revision that the server did not find. */
+  #refused: number | undefined;
   #end: LeaseEnd | undefined;
+  #over = false;
 
-  constructor({ piece, record, bucket, revision, sentMs }: HoldingOptions) {
+  constructor({ piece, record, bucket, isSeen, revision, sentMs }: HoldingOptions) {
     this.piece = piece;
     this.#record = record;
     this.#bucket = bucket;
+    this.#isSeen = isSeen;
     this.#revision = revision;
     this.#validUntilMs = sentMs + LEASE_MS;
     this.#renewAtMs = sentMs + RENEW_MS;
@@ -52,22 +60,26 @@ export class Holding implements Lease {
     return this.#end;
   }
 
-  get validUntilMs(): number {
-    return this.#validUntilMs;
-  }
-
   isHeld(): boolean {
     return performance.now() < this.#validUntilMs;
   }
 
-  /** Renews the lease when it is time to, and notices that it is over. */
+  isOver(): boolean {
+    return this.#over;
+  }
+
+  /** Renews the lease when it is time to. */
   look(): void {
-    if (!this.isHeld()) this.finish("lost");
-    else if (this.#renewal === undefined && performance.now() >= this.#renewAtMs) {
-      this.#renewal = this.#renew().finally(() => {
-        this.#renewal = undefined;
-      });
-    }
+    if (this.#over || this.#renewal !== undefined || performance.now() < this.#renewAtMs) return;
+    this.#renewal = this.#renew().finally(() => {
+      this.#renewal = undefined;
+    });
+  }
+
+  /** It is not held until it is renewed, which is tried at the next look: others may take it meanwhile. */
+  suspend(): void {
+    this.#validUntilMs = 0;
+    this.#renewAtMs = 0;
   }
 
   /** Takes note of what the key holds. */
@@ -78,9 +90,10 @@ export class Holding implements Lease {
     else this.finish("lost");
   }
 
-  /** Tells the user that the work shall end. Only a loss can follow another end: the user learns it from `isHeld`. */
+  /** Tells the user that the work shall end. Only a loss can follow another end: the user learns it from `isOver`. */
   finish(end: LeaseEnd): void {
-    if (end === "lost") this.#validUntilMs = 0;
+    if (end === "lost") this.#over = true;
+    if (this.#over) this.#validUntilMs = 0;
     if (this.#end !== undefined) return;
     this.#end = end;
     this.#ended.abort(new LeaseEndError(this.piece, end));
@@ -88,11 +101,12 @@ export class Holding implements Lease {
 
   /** Gives the piece back: it is not held from now on. Resolves to the key's revision, or nothing if it is lost. */
   async release(): Promise<number | undefined> {
-    const wasHeld = this.isHeld();
+    const wasOver = this.#over;
+    this.#over = true;
     this.#validUntilMs = 0;
     await this.#renewal;
-    if (!wasHeld) return undefined;
-    const value = encodeRecord({ owner: NOBODY, token: this.token });
+    if (wasOver) return undefined;
+    const value = encodeRecord({ owner: NOBODY, token: this.token, seen: false });
     for (let attempt = 1; attempt <= RELEASE_ATTEMPTS; attempt++) {
       const swap = await this.#bucket.swap(this.piece, value, this.#revision);
       if (typeof swap !== "string") return swap.revision;
@@ -103,15 +117,25 @@ export class Holding implements Lease {
 
   async #renew(): Promise<void> {
     const sentMs = performance.now();
-    const swap = await this.#bucket.swap(this.piece, encodeRecord(this.#record), this.#revision);
+    const seen = this.#isSeen();
+    const revision = this.#revision;
+    const swap = await this.#bucket.swap(this.piece, encodeRecord({ ...this.#record, seen }), revision);
+    if (swap === "conflict") this.#onConflict(revision);
     if (typeof swap === "string") {
-      // Whether somebody else has it or only an answer was lost is seen in the bucket, or the clock ends it.
       this.#renewAtMs = performance.now() + RETRY_MS;
       return;
     }
     this.#revision = Math.max(this.#revision, swap.revision);
-    // A right that has ended does not come back, though nobody can have taken it meanwhile.
-    if (this.isHeld()) this.#validUntilMs = sentMs + LEASE_MS;
-    this.#renewAtMs = sentMs + RENEW_MS;
+    // Who is not seen any more must say so first: until then others may believe that it is gone.
+    const isTrue = !seen || this.#isSeen();
+    if (!this.#over && isTrue) this.#validUntilMs = sentMs + LEASE_MS;
+    this.#renewAtMs = isTrue ? sentMs + RENEW_MS : 0;
+  }
+
+  /** Somebody else has the piece, or an answer was lost: what is seen tells, or if that does not come, the clock. */
+  #onConflict(revision: number): void {
+    const isRepeated = this.#refused === revision;
+    this.#refused = revision;
+    if (isRepeated && !this.isHeld()) this.finish("lost");
   }
 }

@@ -1,4 +1,4 @@
-/** A lease lasts this long, by its holder's clock, from when its latest renewal was sent. */
+/** A lease lasts this long, by its holder's clock, from when its latest renewal was sent; it ends with the connection. */
 export const LEASE_MS = 3_000;
 /**
  * A lease that is seen unchanged for this long, by another's clock, has ended. The difference is what two clocks may
@@ -33,11 +33,11 @@ export interface Lease {
   readonly signal: AbortSignal;
   /** Absent until the signal is aborted. */
   readonly end: LeaseEnd | undefined;
-  /** Until when it is held if it is not renewed, by `performance.now`; 0 once it was given back. */
-  readonly validUntilMs: number;
   /**
    * Whether it is held now. Ask before everything that only its holder may do, and do that in the same turn of the
-   * event loop. It does not become true again.
+   * event loop. It becomes true again when the lease could not be renewed for a while and nobody took it meanwhile.
    */
   isHeld(): boolean;
+  /** Whether it is not held and never will be: lost, or given back. */
+  isOver(): boolean;
 }

@@ -22,6 +22,8 @@ export interface LeaseBoardOptions {
   readonly clock: ObservationClock;
   /** See `WorkerGroupOptions`. */
   readonly newBroker: boolean;
+  /** Whether a worker that was seen is connected no more. */
+  readonly isGone: (worker: string) => boolean;
   /** Called when the bucket can be read, again after each time that it could not. */
   readonly onStart: () => void;
   /** Called for what was seen; `changed` says that the piece has another owner now. */
@@ -85,15 +87,15 @@ export class LeaseBoard implements KeyValueListener {
    * what was given back says so: whoever deleted it, a holder may believe in its lease for as long as any other.
    */
   openingOf(piece: string): Opening | undefined {
-    const { worker, clock, newBroker } = this.#options;
+    const { worker, clock, newBroker, isGone } = this.#options;
     if (this.#startedMs === undefined) return undefined;
     const { record, revision, seenMs } = this.#entries.get(piece) ?? this.#missing(this.#startedMs);
     const token = record?.token ?? 0;
     if (record?.owner === NOBODY) return { from: "nobody", revision, token };
     if (record?.owner === worker) return { from: "oneself", revision, token };
     if (revision === 0 && newBroker && this.#starts === 1) return { from: "nobody", revision, token };
-    if (clock.look() - seenMs < TAKE_AFTER_MS) return undefined;
-    return { from: record === undefined ? "nobody" : "the dead", revision, token };
+    const isOver = clock.look() - seenMs >= TAKE_AFTER_MS || (record?.seen && isGone(record.owner));
+    return isOver ? { from: record === undefined ? "nobody" : "the dead", revision, token } : undefined;
   }
 
   #missing(seenMs: number): Entry {

@@ -1,8 +1,15 @@
 import { z } from "zod";
 
-const recordSchema = z.object({ owner: z.string(), token: z.number().int().nonnegative() });
+const recordSchema = z.object({
+  owner: z.string(),
+  token: z.number().int().nonnegative(),
+  seen: z.boolean().default(false),
+});
 
-/** What is written under the name of a piece. An empty owner says that the piece was given back. */
+/**
+ * What is written under the name of a piece. An empty owner says that the piece was given back. `seen`: the owner's
+ * right ends with its connection, and others see when that is gone; see `Presence`.
+ */
 export type LeaseRecord = Readonly<z.infer<typeof recordSchema>>;
 
 export const NOBODY = "";

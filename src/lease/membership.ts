@@ -5,7 +5,10 @@ import type { Offers } from "./division.ts";
 import type { ObservationClock } from "./observation_clock.ts";
 
 const SUBJECT = "tickline.workers";
-const BEAT_MS = 1_000;
+const BEAT_MS = 500;
+/** Who said nothing for so long is looked for. */
+const QUIET_MS = 700;
+/** Who said nothing for so long does not live. */
 const SILENCE_MS = 3_500;
 /** How long one who joins waits for the answers of the others. */
 const SETTLE_MS = 300;
@@ -26,6 +29,8 @@ export interface MembershipOptions {
   /** Pieces that this worker can do. */
   readonly offers: readonly string[];
   readonly clock: ObservationClock;
+  /** Whether a silent worker is known to be connected no more. */
+  readonly isGone: (worker: string) => boolean;
   /** Called when a worker has come or gone. */
   readonly onChange: () => void;
 }
@@ -36,7 +41,7 @@ interface Member {
 }
 
 /**
- * Who lives, as this worker hears it: each says so every second, to all who are there. That decides only how pieces
+ * Who lives, as this worker hears it: each says so twice a second, to all who are there. That decides only how pieces
  * are divided. Who holds a piece is decided by its lease alone, so it does no harm to hear wrong.
  */
 export class Membership {
@@ -79,13 +84,21 @@ export class Membership {
     return all;
   }
 
+  /** Those who share pieces with this worker and were not heard lately. */
+  *silent(): Generator<string> {
+    const quietMs = this.#options.clock.look() - QUIET_MS;
+    for (const [other, { heardMs, offers }] of this.#others) {
+      if (heardMs <= quietMs && this.#options.offers.some((piece) => offers.has(piece))) yield other;
+    }
+  }
+
   /** Says that this worker lives when it is time to, and forgets those who have not for too long. */
   look(): void {
     const nowMs = this.#options.clock.look();
     if (!this.#bus.connected || this.#joinedMs === undefined) return;
     if (nowMs - this.#beatMs >= BEAT_MS) this.#say("lives");
     for (const [other, { heardMs }] of this.#others) {
-      if (nowMs - heardMs >= SILENCE_MS) this.#forget(other);
+      if (nowMs - heardMs >= SILENCE_MS || this.#options.isGone(other)) this.#forget(other);
     }
   }
 

@@ -8,7 +8,7 @@ import type { Lease } from "../lease/lease.ts";
 import { shardOf } from "../market/shard.ts";
 import type { Logger } from "../observe/log.ts";
 import { Tally } from "../observe/tally.ts";
-import type { InfluxLane } from "../store/influx_lane.ts";
+import type { InfluxLane, WritePermit } from "../store/influx_lane.ts";
 import { candleLine } from "../store/line_protocol.ts";
 import { decodeCandle } from "../wire/candle_codec.ts";
 import { BadMessageError } from "../wire/tick_message.ts";
@@ -33,6 +33,9 @@ export interface CandlePersistOptions {
   readonly log: Logger;
 }
 
+/** The right to store candles; see `Lease`. */
+type CandleLease = Pick<Lease, "isHeld" | "isOver">;
+
 /** What one life of the actor has seen: by point the newest revision, and by shard the newest owner. */
 interface Known {
   readonly revisions: Map<string, number>;
@@ -46,7 +49,7 @@ export class CandlePersistActor implements Actor {
   readonly badMessages = new Tally();
   readonly readerRestarts = new Tally();
   readonly #options: CandlePersistOptions;
-  #lease: Pick<Lease, "isHeld"> | undefined;
+  #lease: CandleLease | undefined;
   readonly #position: ReadPosition;
   #received = 0;
   #stale = 0;
@@ -79,12 +82,13 @@ export class CandlePersistActor implements Actor {
   }
 
   /** Whether candles may be written now. A past owner that wakes up must not undo what the next one wrote. */
-  get mayWrite(): boolean {
-    return this.#lease === undefined || this.#lease.isHeld();
+  get permit(): WritePermit {
+    if (this.#lease === undefined || this.#lease.isHeld()) return "write";
+    return this.#lease.isOver() ? "leave" : "wait";
   }
 
   /** The same actor, for as long as a lease lasts. */
-  under(lease: Pick<Lease, "isHeld">): Actor {
+  under(lease: CandleLease): Actor {
     const { name, permissions } = this;
     return {
       name,

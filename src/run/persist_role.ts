@@ -49,7 +49,7 @@ export async function openPersist(setting: Setting): Promise<PersistRole> {
     flushMs: CANDLE_FLUSH_MS,
     inFlight: 1,
     maxLines: MAX_WAITING_CANDLES,
-    mayWrite: () => candleActor.mayWrite,
+    permit: () => candleActor.permit,
     onMissing,
     log,
   });

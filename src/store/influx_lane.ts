@@ -13,10 +13,14 @@ const REQUEST_TIMEOUT_MS = 15_000;
 const MIN_RETRY_MS = 100;
 const MAX_RETRY_MS = 5_000;
 const REFUSED_RETRY_MS = 5_000;
+const PERMIT_POLL_MS = 50;
 const LOG_INTERVAL_MS = 10_000;
 const MAX_LOGGED_CHARS = 300;
 /** Most bad lines that are logged per log interval; all of them are counted. */
 const MAX_LOGGED_LINES = 100;
+
+/** Whether lines may be written now, or perhaps later, or never by this process as somebody else writes them. */
+export type WritePermit = "write" | "wait" | "leave";
 
 export interface LaneOptions {
   /** Log field and metrics label. */
@@ -32,10 +36,8 @@ export interface LaneOptions {
   readonly maxLines: number;
   /** Called when InfluxDB does not know the database or the retention policy any more; it may fail. */
   readonly onMissing?: () => Promise<unknown>;
-  /**
-   * Asked before each request; a no leaves its lines, which are written by somebody else then. @default always
-   */
-  readonly mayWrite?: () => boolean;
+  /** Asked before each request. @default always `write` */
+  readonly permit?: () => WritePermit;
   /** Longest time until a request is answered, ms. @default 15,000 */
   readonly requestTimeoutMs?: number;
   readonly log: Logger;
@@ -190,9 +192,14 @@ export class InfluxLane {
     const { signal } = this.#stop;
     let retryMs = MIN_RETRY_MS;
     while (lines.length > 0 && !signal.aborted) {
-      if (this.#options.mayWrite?.() === false) {
+      const permit = this.#options.permit?.();
+      if (permit === "leave") {
         this.#settle("left", lines.length);
         return;
+      }
+      if (permit === "wait") {
+        await this.#pause(PERMIT_POLL_MS);
+        continue;
       }
       const verdict = await this.#endpoint.post(lines, signal);
       if (signal.aborted && verdict.kind === "retry") return;

@@ -9,12 +9,15 @@ const ignore = () => undefined;
 function createBoard(newBroker = false) {
   let nowMs = 0;
   const clock = new ObservationClock(() => nowMs);
-  const board = new LeaseBoard({ worker: "me", clock, newBroker, onStart: ignore, onSeen: ignore });
+  const gone = new Set<string>();
+  const isGone = (worker: string) => gone.has(worker);
+  const board = new LeaseBoard({ worker: "me", clock, newBroker, isGone, onStart: ignore, onSeen: ignore });
   return {
     board,
     clock,
-    see: (owner: string, revision: number, token = 7) =>
-      board.onValue({ key: "kline.0", value: encodeRecord({ owner, token }), revision }),
+    gone,
+    see: (owner: string, revision: number, seen = false) =>
+      board.onValue({ key: "kline.0", value: encodeRecord({ owner, token: 7, seen }), revision }),
     /** Lets time pass while the process looks. */
     pass(ms: number) {
       for (const endMs = nowMs + ms; nowMs < endMs; nowMs += 100) clock.look();
@@ -38,6 +41,18 @@ test("openingOf() lets another's piece be taken only when it was seen unchanged 
   assert.equal(board.openingOf("kline.0"), undefined);
   pass(200);
   assert.deepEqual(board.openingOf("kline.0"), { from: "the dead", revision: 6, token: 7 });
+});
+
+test("openingOf() lets the piece of one whose connection is gone be taken at once, if that one was seen", () => {
+  const { board, see, gone } = createBoard();
+  board.onStart();
+  see("other", 5, false);
+  gone.add("other");
+  assert.equal(board.openingOf("kline.0"), undefined, "it may be there and refused to listen");
+  see("other", 6, true);
+  assert.deepEqual(board.openingOf("kline.0"), { from: "the dead", revision: 6, token: 7 });
+  gone.delete("other");
+  assert.equal(board.openingOf("kline.0"), undefined);
 });
 
 test("openingOf() does not count time in which the process was frozen", () => {
@@ -88,7 +103,7 @@ test("openingOf() takes what a new broker does not know at once, but not what wa
 test("note() keeps what is newest, whichever way it comes", () => {
   const { board, see } = createBoard();
   board.onStart();
-  board.note("kline.0", { owner: NOBODY, token: 7 }, 6);
+  board.note("kline.0", { owner: NOBODY, token: 7, seen: false }, 6);
   see("me", 5);
   assert.deepEqual(board.openingOf("kline.0"), { from: "nobody", revision: 6, token: 7 });
 });

@@ -128,11 +128,11 @@ busTest("WorkerGroup does not run twice at the same time", async (t) => {
 const LEAST_PERMISSIONS = `
   authorization { users: [{ user: worker, password: worker, permissions: {
     publish: [
-      "$KV.LEASES.>", "tickline.workers"
+      "$KV.LEASES.>", "tickline.workers", "tickline.workers.*"
       "$JS.API.STREAM.CREATE.KV_LEASES", "$JS.API.CONSUMER.CREATE.KV_LEASES.*.$KV.LEASES.>"
       "$JS.API.CONSUMER.MSG.NEXT.KV_LEASES.*", "$JS.API.CONSUMER.DELETE.KV_LEASES.*"
     ]
-    subscribe: ["tickline.workers", "_INBOX.>"]
+    subscribe: ["tickline.workers", "tickline.workers.*", "_INBOX.>"]
   } }] }
   no_auth_user: worker
 `;

@@ -19,10 +19,7 @@ busTest("WorkerGroup gives a killed worker's pieces to the others within 5 s", a
   const log = new HolderLog();
   const [killed, heir] = await startTwo(t, log);
   killed.send("SIGKILL");
-  const killedMs = performance.now();
   await heir.holds(8, TAKE_OVER_DEADLINE_MS);
-  const tookMs = performance.now() - killedMs;
-  assert.ok(tookMs > 1_500, `taken after ${tookMs} ms, when it may still have been held`);
   heir.send("SIGTERM");
   await Promise.all([killed.ends(), heir.ends()]);
   log.assertExclusive();
