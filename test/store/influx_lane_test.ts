@@ -161,8 +161,10 @@ suite("InfluxLane", { concurrency: true }, () => {
     const { influx, lane, write } = await open(t, { requestTimeoutMs: 200 });
     influx.answer = (_, number) => (number <= 2 ? "silence" : STORED);
     await write(numbered(10));
-    assert.deepEqual(influx.stored, numbered(10));
-    assert.deepEqual(countsOf(lane), { timeout: 2, stored: 10 });
+    // On a busy machine an answer that is given may come too late as well; the lines are sent once more then.
+    assert.deepEqual([...new Set(influx.stored)], numbered(10));
+    assert.ok(lane.retries.get("timeout") >= 2);
+    assert.deepEqual([lane.lines.get("stored"), lane.lines.total], [10, 10]);
   });
 
   test("takes nothing but 204 for success", async (t) => {
