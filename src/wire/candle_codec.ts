@@ -20,7 +20,8 @@ const decoder = new Decoder();
 
 const decimal = z.string().regex(/^\d{1,60}(\.\d{1,60})?$/);
 const count = z.int().min(0);
-const id = z.string().max(64);
+/** What venues number trades with; nothing that a line of InfluxDB would have to escape. */
+const id = z.string().regex(/^[\w.:-]{0,64}$/);
 const schema = z.tuple([
   z.literal(CANDLE_WIRE_VERSION),
   z.int(),

@@ -112,7 +112,9 @@ persistTest(
     await publish(t, [first!]);
     const good = encodeCandle(candle);
     const { connection } = t.bus;
-    for (const bad of [new Uint8Array(0), good.subarray(0, 20), encodeCandle({ ...candle, high: "1e5" })]) {
+    const forged = { ...candle, lastId: `1",complete=true 1\ncandles,interval=1m high=1 1` };
+    const bads = [new Uint8Array(0), good.subarray(0, 20), encodeCandle({ ...candle, high: "1e5" })];
+    for (const bad of [...bads, encodeCandle(forged)]) {
       connection.publish(candleSubject(candle), bad);
     }
     for (const subject of [
@@ -127,7 +129,7 @@ persistTest(
     t.start(actor);
     await eventually("the good ones are stored", () => lane.lines.get("stored") === 2);
     const { badMessages } = actor;
-    assert.equal(badMessages.total, 7);
+    assert.equal(badMessages.total, 8);
     assert.equal(badMessages.get("subject"), 4);
     assert.equal(t.logged.filter((message) => message === "candle message rejected").length, 3);
     assert.equal((await t.rows("SELECT * FROM candles")).length, 2);
