@@ -1,7 +1,6 @@
 import type { Actor, ActorContext, Permissions } from "../actor/actor.ts";
 import type { Bus } from "../bus/connection.ts";
 import { registerService } from "../bus/service.ts";
-import { readStream } from "../bus/stream_reader.ts";
 import type { Streams } from "../bus/streams.ts";
 import { parseCandleSubject } from "../bus/subject.ts";
 import type { Lease } from "../lease/lease.ts";
@@ -14,6 +13,7 @@ import { decodeCandle } from "../wire/candle_codec.ts";
 import { BadMessageError } from "../wire/tick_message.ts";
 import { Fence } from "./fence.ts";
 import { ReadPosition } from "./read_position.ts";
+import { Rereader } from "./rereader.ts";
 
 /** Most points of which the revision is remembered, oldest forgotten first. */
 const MAX_REVISIONS = 200_000;
@@ -39,7 +39,7 @@ type CandleLease = Pick<Lease, "isHeld" | "isOver">;
 /** What one life of the actor has seen: by point the newest revision, and by shard the newest owner. */
 interface Known {
   readonly revisions: Map<string, number>;
-  readonly fence: Fence;
+  fence: Fence;
 }
 
 /** Stores closed candles and their revisions. The stream is the buffer: while InfluxDB is down it stops reading. */
@@ -51,6 +51,7 @@ export class CandlePersistActor implements Actor {
   readonly #options: CandlePersistOptions;
   #lease: CandleLease | undefined;
   readonly #position: ReadPosition;
+  readonly #rereader = new Rereader();
   #received = 0;
   #stale = 0;
 
@@ -66,6 +67,7 @@ export class CandlePersistActor implements Actor {
       actor: this.name,
       received: this.#received,
       staleRevisions: this.#stale,
+      rereads: this.#rereader.rereads,
       badMessages: Object.fromEntries(this.badMessages.entries()),
       lines: Object.fromEntries(lane.lines.entries()),
       retries: Object.fromEntries(lane.retries.entries()),
@@ -79,6 +81,11 @@ export class CandlePersistActor implements Actor {
    */
   caughtUp(signal: AbortSignal): Promise<boolean> {
     return this.#position.caughtUp(signal);
+  }
+
+  /** Stores again what the stream holds, for InfluxDB has lost what it had. */
+  storeAgain(): void {
+    this.#rereader.restart();
   }
 
   /** Whether candles may be written now. A past owner that wakes up must not undo what the next one wrote. */
@@ -109,16 +116,20 @@ export class CandlePersistActor implements Actor {
       metadata: { kind: "candles" },
       status: () => this.status(),
     });
-    const known = { revisions: new Map<string, number>(), fence: new Fence() };
+    const known: Known = { revisions: new Map(), fence: new Fence() };
     ready();
     try {
-      const messages = readStream(bus, streams, {
+      const messages = this.#rereader.read(bus, streams, {
         stream: "CANDLES",
         filter: FILTER,
         name: this.name,
         expiryMs: consumerExpiryMs,
         restarts: this.readerRestarts,
         keepsPlace: true,
+        // Owners come in their order again. Revisions that are known stay so: the old ones need not be written first.
+        onRestart: () => {
+          known.fence = new Fence();
+        },
         signal,
       });
       for await (const message of messages) {

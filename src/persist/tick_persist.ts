@@ -2,7 +2,6 @@ import type { Actor, ActorContext, Permissions } from "../actor/actor.ts";
 import type { Bus } from "../bus/connection.ts";
 import { SequenceLedger } from "../bus/sequence_ledger.ts";
 import { registerService } from "../bus/service.ts";
-import { readStream } from "../bus/stream_reader.ts";
 import type { Streams } from "../bus/streams.ts";
 import { tickFilter, venueOf } from "../bus/subject.ts";
 import type { Logger } from "../observe/log.ts";
@@ -12,6 +11,7 @@ import { tickLine } from "../store/line_protocol.ts";
 import { TickDecoder } from "../wire/tick_decoder.ts";
 import { BadMessageError } from "../wire/tick_message.ts";
 import { ReadPosition } from "./read_position.ts";
+import { Rereader } from "./rereader.ts";
 
 export interface TickPersistOptions {
   readonly shard: number;
@@ -25,6 +25,15 @@ export interface TickPersistOptions {
   readonly log: Logger;
 }
 
+/** What one reading of the stream knows. */
+interface Reading {
+  readonly decoder: TickDecoder;
+  /** Counts each lost message once, however often the stream is read again. */
+  readonly losses: SequenceLedger;
+  /** Which messages were taken since the stream was last to be read again. */
+  taken: SequenceLedger;
+}
+
 /** Stores the tick history of one shard. While InfluxDB is down it stops reading; the stream sheds by age. */
 export class TickPersistActor implements Actor {
   readonly name: string;
@@ -35,6 +44,7 @@ export class TickPersistActor implements Actor {
   readonly readerRestarts = new Tally();
   readonly #options: TickPersistOptions;
   readonly #position: ReadPosition;
+  readonly #rereader = new Rereader();
   #lostBatches = 0;
 
   constructor(options: TickPersistOptions) {
@@ -50,6 +60,7 @@ export class TickPersistActor implements Actor {
       actor: this.name,
       ticks: Object.fromEntries(this.ticks.entries()),
       lostBatches: this.#lostBatches,
+      rereads: this.#rereader.rereads,
       badMessages: Object.fromEntries(this.badMessages.entries()),
       lines: Object.fromEntries(lane.lines.entries()),
       retries: Object.fromEntries(lane.retries.entries()),
@@ -65,6 +76,11 @@ export class TickPersistActor implements Actor {
     return this.#position.caughtUp(signal);
   }
 
+  /** Stores again what the stream holds, for InfluxDB has lost what it had. */
+  storeAgain(): void {
+    this.#rereader.restart();
+  }
+
   async run({ signal, ready }: ActorContext): Promise<void> {
     const { bus, streams, lane, shard, consumerExpiryMs } = this.#options;
     await streams.ensure("TICKS");
@@ -74,20 +90,23 @@ export class TickPersistActor implements Actor {
       metadata: { kind: "ticks", shard: String(shard) },
       status: () => this.status(),
     });
-    const decoder = new TickDecoder();
-    const ledger = new SequenceLedger();
+    const losses = new SequenceLedger();
+    const reading: Reading = { decoder: new TickDecoder(), losses, taken: losses };
     ready();
     try {
-      const messages = readStream(bus, streams, {
+      const messages = this.#rereader.read(bus, streams, {
         stream: "TICKS",
         filter: tickFilter(shard),
         name: this.name,
         expiryMs: consumerExpiryMs,
         restarts: this.readerRestarts,
+        onRestart: () => {
+          reading.taken = new SequenceLedger();
+        },
         signal,
       });
       for await (const message of messages) {
-        this.#onMessage(venueOf(message.subject), message.data, { decoder, ledger });
+        this.#onMessage(venueOf(message.subject), message.data, reading);
         this.#position.note(message);
         await lane.room(signal);
       }
@@ -96,17 +115,14 @@ export class TickPersistActor implements Actor {
     }
   }
 
-  #onMessage(
-    venue: string,
-    data: Uint8Array,
-    { decoder, ledger }: { decoder: TickDecoder; ledger: SequenceLedger },
-  ): void {
+  #onMessage(venue: string, data: Uint8Array, { decoder, losses, taken }: Reading): void {
     const { lane, tickMaxLagMs, log } = this.#options;
     try {
       const { epoch, seq, sentMs, ticks } = decoder.decode(data);
-      const news = ledger.observe(epoch, seq, sentMs);
-      if (news.kind === "duplicate") return;
-      if (news.kind !== "next") this.#lostBatches += news.missed;
+      const news = losses.observe(epoch, seq, sentMs);
+      if ("missed" in news) this.#lostBatches += news.missed;
+      const again = taken === losses ? news : taken.observe(epoch, seq, sentMs);
+      if (again.kind === "duplicate") return;
       if (tickMaxLagMs > 0 && Date.now() - sentMs > tickMaxLagMs) {
         this.ticks.add("skipped", ticks.length);
         return;

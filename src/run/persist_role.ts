@@ -3,9 +3,10 @@ import { hostOf } from "../actor/host_of.ts";
 import type { Bus } from "../bus/connection.ts";
 import type { Lease } from "../lease/lease.ts";
 import { CandlePersistActor } from "../persist/candle_persist.ts";
+import { Restoration } from "../persist/restoration.ts";
 import { TickPersistActor } from "../persist/tick_persist.ts";
 import { InfluxLane } from "../store/influx_lane.ts";
-import { CANDLE_POLICY, provision, TICK_POLICY } from "../store/provision.ts";
+import { CANDLE_POLICY, type Policy, provision, TICK_POLICY } from "../store/provision.ts";
 import { divideAmongAll, type Supervision } from "./leased.ts";
 import { influxTarget, natsHosts, openBus, type Setting } from "./setting.ts";
 
@@ -34,13 +35,23 @@ export async function openPersist(setting: Setting): Promise<PersistRole> {
   const { config, log, signal } = setting;
   const target = influxTarget(config);
   const retention = { candlesMs: config.candleRetentionMs, ticksMs: config.tickRetentionMs };
-  if (!(await provision(target, retention, { log, signal }))) {
+  const created: Policy[] = [];
+  const onCreate = (policy: Policy) => void created.push(policy);
+  if (!(await provision(target, retention, { log, signal, onCreate }))) {
     const { database, username } = target;
     log.info({ database, username }, "this user may not set up InfluxDB, the database is taken as it is");
   }
   const { bus, streams } = await openBus(setting, "persist");
-  const onMissing = () =>
-    provision(target, retention, { log, signal: AbortSignal.timeout(10_000) }).catch(() => undefined);
+  const restoration = new Restoration({
+    bus,
+    target,
+    retention,
+    log,
+    onEmpty: (policy) => {
+      for (const actor of policy === CANDLE_POLICY ? [candleActor] : tickActors) actor.storeAgain();
+    },
+  });
+  for (const policy of created) restoration.announce(policy);
   const candleLane: InfluxLane = new InfluxLane({
     name: "candles",
     target,
@@ -50,7 +61,7 @@ export async function openPersist(setting: Setting): Promise<PersistRole> {
     inFlight: 1,
     maxLines: MAX_WAITING_CANDLES,
     permit: () => candleActor.permit,
-    onMissing,
+    ...restoration.of(CANDLE_POLICY),
     log,
   });
   const tickLane = new InfluxLane({
@@ -61,7 +72,7 @@ export async function openPersist(setting: Setting): Promise<PersistRole> {
     flushMs: TICK_FLUSH_MS,
     inFlight: 2,
     maxLines: MAX_WAITING_TICKS,
-    onMissing,
+    ...restoration.of(TICK_POLICY),
     log,
   });
   const common = {
@@ -97,6 +108,7 @@ export async function openPersist(setting: Setting): Promise<PersistRole> {
       await Promise.all([candleLane.flush(flushSignal), tickLane.flush(flushSignal)]);
     },
     async close() {
+      restoration.close();
       const left = (await candleLane.close()) + (await tickLane.close());
       await bus.close();
       return left;

@@ -3,7 +3,7 @@ import type { Logger } from "../observe/log.ts";
 import { Tally } from "../observe/tally.ts";
 import { untilAborted } from "./until_aborted.ts";
 import { type InfluxTarget, WriteEndpoint } from "./write_endpoint.ts";
-import { quotedLines } from "./write_verdict.ts";
+import { quotedLines, type WriteVerdict } from "./write_verdict.ts";
 
 export type { InfluxTarget } from "./write_endpoint.ts";
 
@@ -36,6 +36,8 @@ export interface LaneOptions {
   readonly maxLines: number;
   /** Called when InfluxDB does not know the database or the retention policy any more; it may fail. */
   readonly onMissing?: () => Promise<unknown>;
+  /** Called when InfluxDB takes lines again after that: what it had stored before is gone. */
+  readonly onFound?: () => void;
   /** Asked before each request. @default always `write` */
   readonly permit?: () => WritePermit;
   /** Longest time until a request is answered, ms. @default 15,000 */
@@ -71,6 +73,7 @@ export class InfluxLane {
   #wakeCallers: (() => void)[] = [];
   #loggedMs = Number.NEGATIVE_INFINITY;
   #obstacle: string | undefined;
+  #misses = false;
   #loggedLines = 0;
   #loggedLinesMs = Number.NEGATIVE_INFINITY;
 
@@ -85,7 +88,7 @@ export class InfluxLane {
     return this.#waiting.length + this.#sending;
   }
 
-  /** Why InfluxDB did not take the latest request; absent if it did. */
+  /** Why InfluxDB did not take the latest request, and in its own words; absent if it did. */
   get obstacle(): string | undefined {
     return this.#obstacle;
   }
@@ -203,7 +206,7 @@ export class InfluxLane {
       }
       const verdict = await this.#endpoint.post(lines, signal);
       if (signal.aborted && verdict.kind === "retry") return;
-      this.#obstacle = "cause" in verdict ? verdict.cause : undefined;
+      this.#judgeState(verdict);
       switch (verdict.kind) {
         case "stored":
           this.#settle("stored", lines.length);
@@ -234,6 +237,19 @@ export class InfluxLane {
           retryMs = Math.min(2 * retryMs, MAX_RETRY_MS);
       }
     }
+  }
+
+  /** Notes how InfluxDB is, and when it is well again after it had missed the place to write to. */
+  #judgeState(verdict: WriteVerdict): void {
+    if ("cause" in verdict) {
+      this.#obstacle = `${verdict.cause}: ${verdict.message.trim().slice(0, MAX_LOGGED_CHARS)}`;
+      if (verdict.kind === "missing") this.#misses = true;
+      return;
+    }
+    this.#obstacle = undefined;
+    if (!this.#misses) return;
+    this.#misses = false;
+    this.#options.onFound?.();
   }
 
   /** Cuts out the lines that InfluxDB names, else halves the batch until the bad line stands alone. */

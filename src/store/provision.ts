@@ -8,6 +8,9 @@ import type { InfluxTarget } from "./write_endpoint.ts";
 export const CANDLE_POLICY = "candles";
 export const TICK_POLICY = "ticks";
 
+/** A retention policy of the database. */
+export type Policy = typeof CANDLE_POLICY | typeof TICK_POLICY;
+
 const RETRY_MS = 500;
 /** The client has promises that never settle: when the connection is cut within an answer, for one. */
 const ATTEMPT_TIMEOUT_MS = 5_000;
@@ -24,6 +27,8 @@ export interface Retention {
 export interface ProvisionOptions {
   readonly log: Logger;
   readonly signal: AbortSignal;
+  /** Told of each policy that was missing: it is empty, if it is there. */
+  readonly onCreate?: (policy: Policy) => void;
 }
 
 /** A client for queries and administration; the package's own writer is not used. */
@@ -50,13 +55,13 @@ export function createInfluxClient({ url, database, username, password }: Influx
 export async function provision(
   target: InfluxTarget,
   retention: Retention,
-  { log, signal }: ProvisionOptions,
+  { log, signal, onCreate = () => undefined }: ProvisionOptions,
 ): Promise<boolean> {
   const client = createInfluxClient(target);
   for (let attempt = 0; ; attempt++) {
     signal.throwIfAborted();
     try {
-      const attempted = tryProvision(client, target.database, retention);
+      const attempted = tryProvision({ client, database: target.database, onCreate }, retention);
       await untilAborted(untilAborted(attempted, AbortSignal.timeout(ATTEMPT_TIMEOUT_MS)), signal);
       return true;
     } catch (error) {
@@ -71,16 +76,21 @@ export async function provision(
   }
 }
 
-async function tryProvision(client: InfluxDB, database: string, retention: Retention): Promise<void> {
-  await client.createDatabase(database);
-  await setPolicy(client, database, CANDLE_POLICY, retention.candlesMs);
-  await setPolicy(client, database, TICK_POLICY, retention.ticksMs);
+interface Site {
+  readonly client: InfluxDB;
+  readonly database: string;
+  readonly onCreate: (policy: Policy) => void;
+}
+
+async function tryProvision(site: Site, retention: Retention): Promise<void> {
+  await site.client.createDatabase(site.database);
+  await setPolicy(site, CANDLE_POLICY, retention.candlesMs);
+  await setPolicy(site, TICK_POLICY, retention.ticksMs);
 }
 
 async function setPolicy(
-  client: InfluxDB,
-  database: string,
-  name: string,
+  { client, database, onCreate }: Site,
+  name: Policy,
   durationMs: number,
 ): Promise<void> {
   const options = {
@@ -91,7 +101,8 @@ async function setPolicy(
   };
   const known = await client.showRetentionPolicies(database);
   if (!known.some((policy) => policy.name === name)) {
-    await client.createRetentionPolicy(name, options);
+    // An answer that is lost says nothing: InfluxDB may have made it.
+    await client.createRetentionPolicy(name, options).finally(() => onCreate(name));
     return;
   }
   try {
