@@ -15,7 +15,7 @@ const STATUS_NO_MESSAGES = 404;
 const STATUS_EXPIRED = 408;
 
 /** Why a consumer gives no more messages. */
-export type PullFailure = "disconnected" | "silent" | "refused" | "consumer_gone";
+export type PullFailure = "disconnected" | "silent" | "refused" | "consumer_gone" | "no_stream";
 
 /** The consumer has to be made anew. */
 export class PullError extends Error {

@@ -32,19 +32,14 @@ export interface ReadOptions {
   readonly restarts: Tally;
   /** Told how many messages there are to read, each time that it begins. */
   readonly onBegin?: (messages: number) => void;
-  /**
-   * Whether it goes on after the message that was given last, where the stream is still the same one: for streams in
-   * files, which outlive their server and keep more than anybody wants to read twice. @default false
-   */
-  readonly keepsPlace?: boolean;
   readonly signal: AbortSignal;
 }
 
 /**
  * Reads a stream from its oldest message on with an ack-none pull consumer of its own, for ever. When the consumer,
- * the stream or the server is lost, it makes a new consumer and begins again from the oldest message, unless it keeps
- * its place: the caller drops what it had. It takes no more than a few messages in advance, so a slow caller leaves the backlog in the
- * stream, where its age is bounded.
+ * the stream or the server is lost, it makes a new consumer and goes on after the message that was given last, or from
+ * the oldest one if the stream is not the same any more. It takes no more than a few messages in advance, so a slow
+ * caller leaves the backlog in the stream, where its age is bounded.
  */
 export async function* readStream(
   bus: Bus,
@@ -61,8 +56,11 @@ export async function* readStream(
     let queue: PullQueue | undefined;
     let orphaned = false;
     try {
-      if (options.keepsPlace) place = await placeIn(bus, stream, place);
-      const count = await addConsumer(bus, consumer, { ...options, after: place?.seq ?? 0 });
+      place = await placeIn(bus, stream, place);
+      const count = await addConsumer(bus, consumer, { ...options, after: place.seq });
+      // Another stream has its name since: its messages are not those after the place.
+      if ((await placeIn(bus, stream, place)) !== place)
+        throw new PullError("no_stream", `Cannot read from "${stream}": it is another one`);
       options.onBegin?.(count);
       queue = new PullQueue(bus, stream, consumer);
       while (!signal.aborted) {
@@ -72,7 +70,7 @@ export async function* readStream(
           continue;
         }
         yield message;
-        if (place !== undefined) place.seq = sequenceOf(message.reply);
+        place.seq = sequenceOf(message.reply);
       }
     } catch (error) {
       orphaned = true;

@@ -125,7 +125,6 @@ export class CandlePersistActor implements Actor {
         name: this.name,
         expiryMs: consumerExpiryMs,
         restarts: this.readerRestarts,
-        keepsPlace: true,
         // Owners come in their order again. Revisions that are known stay so: the old ones need not be written first.
         onRestart: () => {
           known.fence = new Fence();
