@@ -44,12 +44,17 @@ export class Completeness {
   /** Goes on from what {@link save} gave; nothing was noted before. */
   load({ spans, doubtFromMs }: Pick<SavedMarket, "spans" | "doubtFromMs">): void {
     this.#spans.load(spans);
-    this.#doubtFromMs = doubtFromMs;
+    this.doubt(doubtFromMs);
   }
 
-  /** Nothing is certain from this venue time on, until a trade says more. */
+  /**
+   * Nothing is certain from this venue time on, until a trade says more. Up to the newest trade all is certain already:
+   * what follows it in the numbering lies after it, as trades in a hole lie between its neighbours.
+   */
   doubt(fromMs: number): void {
-    if (fromMs < this.#doubtFromMs) this.#doubtFromMs = fromMs;
+    const { newestMs } = this.#spans;
+    const beginMs = Number.isNaN(newestMs) ? fromMs : Math.max(fromMs, newestMs);
+    if (beginMs < this.#doubtFromMs) this.#doubtFromMs = beginMs;
   }
 
   /** Whether a trade is known. */
@@ -77,10 +82,8 @@ export class Completeness {
       const span = { fromMs: Math.min(below.timeMs, timeMs), toMs: Math.max(below.timeMs, timeMs) };
       const filled = id === below.id + 1;
       if (above === undefined) {
-        // The hole replaces the doubt, which may have begun before the trade below: up to that one all is certain now.
-        const fromMs = Math.min(span.fromMs, doubtFromMs);
-        const flatsToMs = Math.max(below.timeMs, Math.min(span.toMs, doubtFromMs));
-        reveals.push({ ...span, fromMs, flatsToMs });
+        // The hole replaces the doubt.
+        reveals.push({ ...span, flatsToMs: Math.min(span.toMs, doubtFromMs) });
         this.#doubtFromMs = Number.POSITIVE_INFINITY;
       } else {
         reveals.push({ ...span, flatsToMs: filled ? span.toMs : NOTHING });
