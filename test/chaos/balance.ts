@@ -2,8 +2,8 @@ import type { ReferenceCandle } from "../kline/reference.ts";
 import { type ExpectedCandles, fieldsOf, storedCandles } from "../pipeline/expected_candles.ts";
 import type { Store, StoredCandle } from "../pipeline/harness.ts";
 
-/** Candles so near to a fault may show it: frames, acknowledgements and closings were on their way. */
-const SLACK_MS = 3_000;
+/** Trades so near to a fault may be lost by it: frames and acknowledgements were on their way. */
+const SLACK_MS = 2_000;
 
 /** A time in which trades may have been lost, ms. */
 export interface LossyTime {
@@ -11,16 +11,27 @@ export interface LossyTime {
   readonly toMs: number;
 }
 
-export type Finding = "equal" | "marked" | "unfounded" | "wrong" | "absent" | "excused";
+/** What a candle can be found to be, with what the sheet calls it. */
+export const FINDINGS = {
+  equal: "equal in every field",
+  lost: "marked: trades of it are lost",
+  beside: "marked: trades right beside it are lost",
+  excused: "absent, near a fault",
+  unfounded: "marked, and nothing is lost",
+  unexplained: "marked: trades are lost without a fault",
+  absent: "absent without a fault",
+  wrong: "wrong and not marked",
+} as const;
+
+export type Finding = keyof typeof FINDINGS;
+
+/** Findings that must not be. */
+export const FAILURES: readonly Finding[] = ["unfounded", "unexplained", "absent", "wrong"];
 
 /** What became of the candles that there should be, and all that is not as it should be. */
 export interface Balance {
-  /**
-   * `equal` in every field; `marked` as incomplete, near a loss; `unfounded`: marked where nothing can have been lost;
-   * `wrong`: it claims what is not so; `absent` from the store; `excused`: absent near a loss.
-   */
   readonly counts: Readonly<Record<Finding, number>>;
-  /** A line for each candle that is unfounded, wrong, absent or excused. */
+  /** A line for each failure, and each absent candle. */
   readonly complaints: readonly string[];
 }
 
@@ -31,28 +42,66 @@ export async function balance(
   losses: readonly LossyTime[],
 ): Promise<Balance> {
   const stored = await storedCandles(store);
-  const counts = { equal: 0, marked: 0, unfounded: 0, wrong: 0, absent: 0, excused: 0 };
+  const counts = Object.fromEntries(Object.keys(FINDINGS).map((name) => [name, 0])) as Record<
+    Finding,
+    number
+  >;
   const complaints: string[] = [];
-  for (const [key, reference] of expected) {
-    const { openMs, endMs } = reference;
-    const isNearLoss = losses.some(
-      ({ fromMs, toMs }) => openMs <= toMs + SLACK_MS && endMs >= fromMs - SLACK_MS,
-    );
-    const candle = stored.get(key);
-    const finding = judge(candle, reference, isNearLoss);
-    counts[finding]++;
-    if (finding === "equal" || finding === "marked") continue;
-    const time = new Date(openMs).toISOString();
-    complaints.push(`${finding} ${key} ${time}: ${differences(candle, reference)}`);
+  for (const series of seriesOf(expected)) {
+    const pairs = series.map(([key, reference]) => ({ key, reference, candle: stored.get(key) }));
+    for (const [index, { key, reference, candle }] of pairs.entries()) {
+      const finding = judge(pairs, index, isNear(losses, reference));
+      counts[finding]++;
+      if (!FAILURES.includes(finding) && finding !== "excused") continue;
+      const time = new Date(reference.openMs).toISOString();
+      complaints.push(`${finding} ${key} ${time}: ${differences(candle, reference)}`);
+    }
   }
   return { counts, complaints };
 }
 
-function judge(candle: StoredCandle | undefined, reference: ReferenceCandle, isNearLoss: boolean): Finding {
+/** A candle that there should be, and the one that is. */
+interface Pair {
+  readonly reference: ReferenceCandle;
+  readonly candle: StoredCandle | undefined;
+}
+
+function judge(series: readonly Pair[], index: number, isNearLoss: boolean): Finding {
+  const { candle, reference } = series[index]!;
   if (candle === undefined) return isNearLoss ? "excused" : "absent";
   if (differences(candle, reference) === "") return "equal";
   if (candle.complete || !isPartOf(candle, reference)) return "wrong";
-  return isNearLoss ? "marked" : "unfounded";
+  const isPartial = candle.trades < reference.trades;
+  if (!isPartial && !isBesideLoss(series, index)) return "unfounded";
+  if (!isNearLoss) return "unexplained";
+  return isPartial ? "lost" : "beside";
+}
+
+/** Whether the trade before the first one of a candle, or that after its last, is in no candle. */
+function isBesideLoss(series: readonly Pair[], index: number): boolean {
+  const hasTrades = ({ reference }: Pair) => reference.trades > 0;
+  const before = series.slice(0, index).findLast(hasTrades);
+  const after = series.slice(index + 1).find(hasTrades);
+  return (
+    (before !== undefined && before.candle?.last_id !== before.reference.lastId) ||
+    (after !== undefined && after.candle?.first_id !== after.reference.firstId)
+  );
+}
+
+/** The candles of each market and interval, in the order of time. */
+function seriesOf(expected: ExpectedCandles): (readonly [string, ReferenceCandle])[][] {
+  const series = new Map<string, (readonly [string, ReferenceCandle])[]>();
+  for (const entry of expected) {
+    const name = `${entry[1].market} ${entry[1].interval}`;
+    const own = series.get(name) ?? [];
+    own.push(entry);
+    series.set(name, own);
+  }
+  return [...series.values()];
+}
+
+function isNear(losses: readonly LossyTime[], { openMs, endMs }: ReferenceCandle): boolean {
+  return losses.some(({ fromMs, toMs }) => openMs <= toMs + SLACK_MS && endMs >= fromMs - SLACK_MS);
 }
 
 /** Whether a candle can be of some of the trades of another, and does not miss more than the rest. */

@@ -3,54 +3,68 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { duration } from "../../src/config/quantities.ts";
-import { type ChaosReport, type FaultRecord, runChaos } from "./chaos_run.ts";
+import { FAILURES, FINDINGS, type Finding } from "./balance.ts";
+import { type ChaosReport, runChaos } from "./chaos_run.ts";
+import { Endings } from "./endings.ts";
 import { FAULTS } from "./faults.ts";
+import { recoveryTable } from "./recovery_table.ts";
 
-/** `make chaos`: faults at random, as a seed determines, and a balance sheet; fails if a candle is wrong or absent. */
+/** `make chaos`: faults at random, as a seed determines, and a balance sheet; fails if a candle or a tick is not right. */
 
 const MAX_COMPLAINTS = 60;
 
 const { values } = parseArgs({ options: { only: { type: "string" } } });
-const durationMs = duration({ min: "1s", max: "7d" }).parse(process.env.DURATION || "10m");
+const durationMs = duration({ min: "1s", max: "7d" }).parse(process.env.DURATION || "15m");
 const seed = Number(process.env.SEED || Date.now() % 100_000);
 const faults = FAULTS.filter(
   ({ name }) => values.only === undefined || values.only.split(",").includes(name),
 );
 const print = (line: string) => void process.stdout.write(`${line}\n`);
 
+const endings = new Endings();
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.once(signal, () => void endings.run().finally(() => process.exit(1)));
+}
 print(`seed ${seed}, ${durationMs / 1_000} s`);
-const report = await runChaos({ seed, faults, durationMs, print });
-printBalance(report);
-const { wrong, absent } = report.counts;
-if (report.complaints.length > 0) await keepLogs(report);
-process.exitCode = wrong + absent === 0 ? 0 : 1;
-
-function printBalance({ counts, complaints, faults: records, trades }: ChaosReport): void {
-  print(`\n${"fault".padEnd(20)}${"times".padStart(6)}${"median".padStart(10)}${"worst".padStart(10)}`);
-  for (const { name } of FAULTS) {
-    const times = records.filter((record) => record.name === name);
-    if (times.length > 0) print(name.padEnd(20) + String(times.length).padStart(6) + recoveryOf(times));
-  }
-  const compared = Object.values(counts).reduce((sum, count) => sum + count, 0);
-  print(`\n${"trades sent".padEnd(38)}${trades}\n${"candles compared".padEnd(38)}${compared}`);
-  print(`${"  equal in every field".padEnd(38)}${counts.equal}`);
-  print(`${"  marked as incomplete, near a loss".padEnd(38)}${counts.marked}`);
-  print(`${"  marked without a loss".padEnd(38)}${counts.unfounded}`);
-  print(`${"  absent, near a loss".padEnd(38)}${counts.excused}`);
-  print(`${"  absent without a loss".padEnd(38)}${counts.absent}`);
-  print(`${"  wrong and not marked".padEnd(38)}${counts.wrong}`);
-  for (const line of complaints.slice(0, MAX_COMPLAINTS)) print(line);
+try {
+  const report = await runChaos({ seed, faults, durationMs, print }, endings);
+  printBalance(report);
+  if (report.complaints.length + report.ticks.complaints.length > 0) await keepLogs(report);
+  process.exitCode = isBalanced(report) ? 0 : 1;
+} finally {
+  await endings.run();
 }
 
-function recoveryOf(records: readonly FaultRecord[]): string {
-  const times = records.map(({ recoveryMs }) => recoveryMs).sort((a, b) => a - b);
-  const seconds = (ms: number) => `${(ms / 1_000).toFixed(1)} s`.padStart(10);
-  return seconds(times[Math.floor((times.length - 1) / 2)]!) + seconds(times.at(-1)!);
+function isBalanced({ counts, faults: records, ticks }: ChaosReport): boolean {
+  return (
+    FAILURES.every((finding) => counts[finding] === 0) &&
+    ticks.unexplained + ticks.wrong === 0 &&
+    records.every(({ liveMs, storedMs }) => Number.isFinite(liveMs + storedMs))
+  );
 }
 
-async function keepLogs({ logs, complaints }: ChaosReport): Promise<void> {
+function printBalance({ counts, complaints, faults: records, ticks }: ChaosReport): void {
+  print("");
+  for (const line of recoveryTable(records)) print(line);
+  const line = (what: string, count: number) => print(what.padEnd(46) + String(count).padStart(8));
+  print("");
+  line("faults", records.length);
+  line("trades sent", ticks.sent);
+  line("  stored in the history", ticks.stored);
+  line("  lost, near a fault", ticks.lost);
+  line("  lost without a fault", ticks.unexplained);
+  line("  stored otherwise than they were", ticks.wrong);
+  line(
+    "candles compared",
+    Object.values(counts).reduce((sum, count) => sum + count, 0),
+  );
+  for (const [finding, meaning] of Object.entries(FINDINGS)) line(`  ${meaning}`, counts[finding as Finding]);
+  for (const complaint of [...complaints, ...ticks.complaints].slice(0, MAX_COMPLAINTS)) print(complaint);
+}
+
+async function keepLogs({ logs, complaints, ticks }: ChaosReport): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "tickline-chaos-"));
   for (const [name, log] of logs) await writeFile(join(folder, `${name}.log`), log);
-  await writeFile(join(folder, "complaints.txt"), `${complaints.join("\n")}\n`);
+  await writeFile(join(folder, "complaints.txt"), [...complaints, ...ticks.complaints].join("\n"));
   print(`\nlogs and all complaints: ${folder}`);
 }

@@ -8,6 +8,7 @@ export const MARKETS = ["BTC", "ETH", "SOL", "XRP", "ADA", "DOT", "LTC", "BNB"].
 );
 
 const STEP_MS = 5;
+const FIRST_ID = 1_000_000;
 /** Prices and quantities are drawn anew for each trade, so that any candle with another set of trades differs. */
 const PRICE_UNITS = { min: 1_000_000, max: 1_010_000 };
 const QUANTITY_UNITS = { min: 1, max: 999_999 };
@@ -42,6 +43,17 @@ export class ChaosVenue {
     return this.server.subscriptions.length === MARKETS.length;
   }
 
+  /** By market, the id of its next trade. */
+  get nextIds(): ReadonlyMap<string, number> {
+    const count = this.trades.length;
+    return new Map(
+      MARKETS.map(({ name }, i) => [
+        name,
+        idOf(count + ((MARKETS.length + i - (count % MARKETS.length)) % MARKETS.length)),
+      ]),
+    );
+  }
+
   open(): void {
     const startMs = performance.now();
     let sent = 0;
@@ -71,7 +83,7 @@ export class ChaosVenue {
 
   #trade(number: number): void {
     const { name, base, quote } = MARKETS[number % MARKETS.length]!;
-    const id = 1_000_000 + Math.floor(number / MARKETS.length);
+    const id = idOf(number);
     const price = (this.#random.integer(PRICE_UNITS.min, PRICE_UNITS.max) / 100).toFixed(2);
     const quantity = (this.#random.integer(QUANTITY_UNITS.min, QUANTITY_UNITS.max) / 10_000).toFixed(4);
     const buy = this.#random.uniform() < 0.5;
@@ -85,4 +97,9 @@ export class ChaosVenue {
     this.#latest.push({ stream, event });
     if (this.#latest.length > 1_000) this.#latest.splice(0, 500);
   }
+}
+
+/** Id of the venue's trade with this number: the markets trade by turns. */
+function idOf(number: number): number {
+  return FIRST_ID + Math.floor(number / MARKETS.length);
 }

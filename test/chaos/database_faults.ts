@@ -4,6 +4,7 @@ import { type FaultKind, FREEZE_MS, freeze, killServer, OUTAGE_MS } from "./faul
 export const DATABASE_FAULTS: readonly FaultKind[] = [
   {
     name: "influxd killed",
+    promise: "6: nothing is lost",
     victim: "influxd",
     loses: false,
     lastsMs: OUTAGE_MS,
@@ -11,6 +12,7 @@ export const DATABASE_FAULTS: readonly FaultKind[] = [
   },
   {
     name: "influxd frozen",
+    promise: "6: nothing is lost",
     victim: "influxd",
     loses: false,
     lastsMs: FREEZE_MS,

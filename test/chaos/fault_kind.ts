@@ -6,6 +6,8 @@ import type { Stage } from "./stage.ts";
 /** Something that goes wrong. */
 export interface FaultKind {
   readonly name: string;
+  /** What is promised of it, with the number of the guarantee (DESIGN, section 8). */
+  readonly promise: string;
   /** Two faults at a time never have the same one. */
   readonly victim: "nobody" | "worker" | "ingest" | "broker" | "streams" | "influxd" | "venue";
   /** Whether trades can be lost for good: candles at that time may lack some, and must say so. */

@@ -7,6 +7,7 @@ import { PROCESS_FAULTS } from "./process_faults.ts";
 /** Shows what the measurement itself takes. */
 const NOTHING: FaultKind = {
   name: "nothing",
+  promise: "7: a candle is there `CLOSE_DELAY` after its end",
   victim: "nobody",
   loses: false,
   lastsMs: AT_ONCE,

@@ -5,6 +5,7 @@ import { AT_ONCE, type FaultKind, OUTAGE_MS } from "./fault_kind.ts";
 export const FEED_FAULTS: readonly FaultKind[] = [
   {
     name: "venue cuts off",
+    promise: "3: what was lost shows",
     victim: "venue",
     loses: true,
     lastsMs: AT_ONCE,
@@ -12,6 +13,7 @@ export const FEED_FAULTS: readonly FaultKind[] = [
   },
   {
     name: "venue mute",
+    promise: "3: what was lost shows",
     victim: "venue",
     loses: true,
     lastsMs: OUTAGE_MS,
@@ -22,6 +24,7 @@ export const FEED_FAULTS: readonly FaultKind[] = [
   },
   {
     name: "duplicates",
+    promise: "1: nothing changes",
     victim: "venue",
     loses: false,
     lastsMs: AT_ONCE,

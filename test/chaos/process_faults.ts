@@ -6,6 +6,7 @@ import type { Crew } from "./stage.ts";
 export const PROCESS_FAULTS: readonly FaultKind[] = [
   {
     name: "worker killed",
+    promise: "5: nothing is lost; others take over when the lease has ended, within 5 s",
     victim: "worker",
     loses: false,
     lastsMs: AT_ONCE,
@@ -13,6 +14,7 @@ export const PROCESS_FAULTS: readonly FaultKind[] = [
   },
   {
     name: "worker frozen",
+    promise: "5: nothing is lost, nothing stale is written",
     victim: "worker",
     loses: false,
     lastsMs: FREEZE_MS,
@@ -20,6 +22,7 @@ export const PROCESS_FAULTS: readonly FaultKind[] = [
   },
   {
     name: "ingest killed",
+    promise: "5: another takes over within 5 s; 3: what was lost shows",
     victim: "ingest",
     loses: true,
     lastsMs: AT_ONCE,
@@ -27,6 +30,7 @@ export const PROCESS_FAULTS: readonly FaultKind[] = [
   },
   {
     name: "ingest frozen",
+    promise: "5: another takes over within 5 s; 3: what was lost shows",
     victim: "ingest",
     loses: true,
     lastsMs: FREEZE_MS,

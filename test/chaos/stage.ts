@@ -1,26 +1,17 @@
 import { startInfluxd } from "../../src/servers/influxd.ts";
-import { startNatsServer } from "../../src/servers/nats_server.ts";
 import type { PrivateServer } from "../../src/servers/private_server.ts";
 import type { Random } from "../../src/simulator/random.ts";
 import { createStore, type Store, until } from "../pipeline/harness.ts";
 import { Command } from "../run/command.ts";
+import { Broker } from "./broker.ts";
 import { ChaosVenue, MARKETS } from "./chaos_venue.ts";
+import type { Endings } from "./endings.ts";
+import { Pulse } from "./pulse.ts";
 
 const TRADES_PER_SECOND = 300;
 const START_DEADLINE_MS = 60_000;
-
-/** What ends with the run, last begun first. */
-export class Endings {
-  readonly #tasks: (() => unknown)[] = [];
-
-  readonly after = (task?: unknown): void => {
-    if (typeof task === "function") this.#tasks.push(task as () => unknown);
-  };
-
-  async run(): Promise<void> {
-    for (const task of this.#tasks.toReversed()) await task();
-  }
-}
+/** Room for what TICKS and LIVE may take, and some more, which a fault can use up. */
+const MAX_MEMORY_BYTES = 160 * 1024 * 1024;
 
 /** Processes of one command, each of which is replaced when it dies, as a service manager would. */
 export class Crew {
@@ -47,47 +38,50 @@ export class Crew {
   }
 }
 
-/** Everything that a fault may hit: servers, venue and processes. */
+/** Everything that a fault may hit: servers, venue and processes; and what shows how they are. */
 export interface Stage {
-  readonly nats: PrivateServer;
+  readonly broker: Broker;
   readonly influxd: PrivateServer;
   readonly venue: ChaosVenue;
   readonly workers: Crew;
   readonly ingests: Crew;
   readonly store: Store;
+  readonly pulse: Pulse;
 }
 
 /** Starts a whole pipeline, and trading once it is ready. */
 export async function openStage(endings: Endings, random: Random): Promise<Stage> {
-  const nats = await startNatsServer();
-  endings.after(() => nats.stop());
+  const broker = await Broker.start(endings, MAX_MEMORY_BYTES);
   const influxd = await startInfluxd();
   endings.after(() => influxd.stop());
   const venue = await ChaosVenue.start(random, TRADES_PER_SECOND);
   endings.after(() => venue.stop());
   const env = {
-    NATS_URL: nats.url,
     INFLUX_URL: influxd.url,
     BINANCE_WS_URL: venue.server.url,
     MARKETS: MARKETS.map(({ id }) => id).join(),
     INTERVALS: "1s,1m",
     SHARDS: "4",
     TICK_MAX_AGE: "60s",
+    TICK_MAX_BYTES: "32MiB",
     LOG_LEVEL: "info",
   };
-  const workers = new Crew(() => new Command(endings, "run-workers", env), 3);
-  const ingests = new Crew(() => new Command(endings, "run-ingest", env), 2);
+  const hire = (command: string, user: "ingest" | "worker") => () =>
+    new Command(endings, command, { ...env, ...broker.environmentOf(user) });
+  const workers = new Crew(hire("run-workers", "worker"), 3);
+  const ingests = new Crew(hire("run-ingest", "ingest"), 2);
   const store = createStore(influxd.url, "market");
-  const stage = { nats, influxd, venue, workers, ingests, store };
+  const pulse = await Pulse.open(endings, broker);
+  const stage = { broker, influxd, venue, workers, ingests, store, pulse };
   await until("ingest follows the venue", () => venue.isFollowed, START_DEADLINE_MS);
   venue.open();
   const startMs = Date.now();
-  await until("candles are stored", () => isLively(stage, startMs), START_DEADLINE_MS);
+  await until("candles are stored", () => isStored(stage, startMs), START_DEADLINE_MS);
   return stage;
 }
 
 /** Whether each market has a stored candle that has trades and began after an instant, ms. */
-export async function isLively({ store }: Stage, sinceMs: number): Promise<boolean> {
+export async function isStored({ store }: Pick<Stage, "store">, sinceMs: number): Promise<boolean> {
   const query =
     `SELECT count("trades") FROM candles.candles WHERE "interval" = '1s' AND "trades" > 0 ` +
     `AND time >= ${sinceMs}ms GROUP BY "market"`;
