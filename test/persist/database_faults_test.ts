@@ -129,7 +129,7 @@ test("a killed and a frozen influxd cost nothing, again and again", async (t) =>
     await publishing;
   }
   await checkStored(stage);
-  assert.equal(candleLane.lines.get("stored"), publisher.candles);
+  await eventually("it knows that", () => candleLane.lines.get("stored") === publisher.candles);
 });
 
 test("points that InfluxDB refuses cost no other, and each is counted and logged", async (t) => {
