@@ -1,5 +1,6 @@
 import type { Trade } from "../exchange/exchange.ts";
 import { IdRanges } from "../market/id_ranges.ts";
+import { RENUMBERED_MS } from "../market/renumbering.ts";
 import { Tally } from "../observe/tally.ts";
 import { Witness } from "./witness.ts";
 
@@ -27,6 +28,8 @@ interface MarketState {
   readonly ids: IdRanges;
   readonly witness: Witness;
   newestMs: number;
+  /** The latest trade whose number has been, at a time that has not: one more, and the venue numbers anew. */
+  renumbered: Pick<Trade, "id" | "timeMs"> | undefined;
 }
 
 /**
@@ -42,6 +45,8 @@ export class TradeGate {
   readonly #times: Witness;
   /** Markets whose newest trade waits for a witness; at most all of them. */
   readonly #waiting = new Set<Witness>();
+  /** Trades that were missing when a market's numbering began anew. */
+  #missingBefore = 0;
   #newestMs = Number.NaN;
   #newestSeenMs = 0;
 
@@ -50,7 +55,7 @@ export class TradeGate {
     for (let market = 0; market < options.markets; market++) this.#markets.push(this.#createMarket());
     this.#times = new Witness({
       measure: (trade) => trade.timeMs,
-      anchor: (nowMs) => this.#newestMs + (nowMs - this.#newestSeenMs),
+      anchor: (nowMs) => this.#clockMs(nowMs),
       maxAhead: MAX_AHEAD_MS,
       // A replay may begin with a quiet hour.
       maxApart: options.latenessMs + PAST_MARGIN_MS,
@@ -69,13 +74,13 @@ export class TradeGate {
 
   /** Trades that the venue numbered and that have not come, over all markets. */
   get missing(): number {
-    return this.#markets.reduce((sum, { ids }) => sum + ids.missing, 0);
+    return this.#markets.reduce((sum, { ids }) => sum + ids.missing, this.#missingBefore);
   }
 
   /** Judges a trade. Its receive time is the local monotonic clock. */
   offer(trade: Trade): void {
     if (Math.abs(trade.eventMs - trade.timeMs) > MAX_SKEW_MS) this.#reject("time_skew", trade);
-    else if (this.#markets[trade.market]!.ids.has(trade.id)) this.duplicates++;
+    else if (this.#markets[trade.market]!.ids.has(trade.id)) this.#judgeKnown(trade);
     else this.#times.offer(trade, trade.receivedMs);
   }
 
@@ -88,11 +93,17 @@ export class TradeGate {
     }
   }
 
+  /** The venue's clock at a local time; NaN before the first trade. */
+  #clockMs(nowMs: number): number {
+    return this.#newestMs + (nowMs - this.#newestSeenMs);
+  }
+
   #createMarket(): MarketState {
     const ids = new IdRanges();
     const state: MarketState = {
       ids,
       newestMs: Number.NEGATIVE_INFINITY,
+      renumbered: undefined,
       witness: new Witness({
         measure: (trade) => trade.id,
         anchor: () => ids.last,
@@ -127,11 +138,46 @@ export class TradeGate {
       trade.id < ids.first &&
       (trade.id < ids.first - MAX_ID_JUMP || trade.timeMs < newestMs - this.#options.latenessMs)
     ) {
-      this.#reject("stale_id", trade);
+      this.#judgeStale(trade);
     } else {
       witness.offer(trade, nowMs);
       if (witness.holds) this.#waiting.add(witness);
     }
+  }
+
+  /** A copy is as old as its original. What is newer than all trades of its market is another trade. */
+  #judgeKnown(trade: Trade): void {
+    if (trade.timeMs > this.#markets[trade.market]!.newestMs) this.#judgeStale(trade);
+    else this.duplicates++;
+  }
+
+  /** Refuses a trade for its number, or lets the market's numbering begin anew with it. */
+  #judgeStale(trade: Trade): void {
+    const state = this.#markets[trade.market]!;
+    const { newestMs, renumbered } = state;
+    const limitMs = this.#clockMs(trade.receivedMs) + MAX_AHEAD_MS;
+    if (!(trade.timeMs > newestMs + RENUMBERED_MS && trade.timeMs <= limitMs)) {
+      this.#reject("stale_id", trade);
+      return;
+    }
+    const step = renumbered === undefined ? 0 : trade.id - renumbered.id;
+    if (renumbered !== undefined && renumbered.timeMs > newestMs && step > 0 && step <= MAX_ID_JUMP) {
+      this.#beginAnew(trade.market);
+      this.offer(trade);
+      return;
+    }
+    state.renumbered = { id: trade.id, timeMs: trade.timeMs };
+    this.#reject("stale_id", trade);
+  }
+
+  #beginAnew(market: number): void {
+    const { ids, witness, newestMs } = this.#markets[market]!;
+    witness.expire(Number.POSITIVE_INFINITY);
+    this.#waiting.delete(witness);
+    this.#missingBefore += ids.missing;
+    const anew = this.#createMarket();
+    anew.newestMs = newestMs;
+    this.#markets[market] = anew;
   }
 
   #accept(state: MarketState, trade: Trade): void {

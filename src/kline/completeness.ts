@@ -1,3 +1,4 @@
+import { RENUMBERED_MS } from "../market/renumbering.ts";
 import type { CandleState } from "./candle_state.ts";
 import type { SavedMarket } from "./saved_state.ts";
 import { type Hole, TradeSpans } from "./trade_spans.ts";
@@ -57,9 +58,29 @@ export class Completeness {
     if (beginMs < this.#doubtFromMs) this.#doubtFromMs = beginMs;
   }
 
-  /** Whether a trade is known. */
+  /** Whether a trade came before. */
   knows(id: number): boolean {
-    return this.#spans.place(id).known;
+    return this.#spans.place(id).known && !this.#spans.wasLost(id);
+  }
+
+  /** Whether a trade shows that the venue has begun to number anew. */
+  isRenumbered(id: number, timeMs: number): boolean {
+    return id <= this.#spans.newestId && timeMs > this.#spans.newestMs + RENUMBERED_MS;
+  }
+
+  /**
+   * Forgets the numbering of the past: it proves nothing any more, so nothing before the next trade is complete.
+   *
+   * @returns the holes, which no trade will fill, but for one that the number of that trade lies in: it is none
+   */
+  renumber(id: number): Hole[] {
+    const spans = this.#spans;
+    const { known, above } = spans.place(id);
+    const holes = Array.from({ length: spans.holes }, (_, index) => spans.hole(index));
+    spans.clear();
+    this.#doubtFromMs = Number.POSITIVE_INFINITY;
+    const isFalse = (hole: Hole) => !known && above !== undefined && hole === holes.at(-1);
+    return holes.map((hole) => (isFalse(hole) ? { ...hole, trades: 0 } : hole));
   }
 
   /** Notes a trade in the ordinary case: the first one, or the next after the newest when nothing is in doubt. */

@@ -129,6 +129,7 @@ export class MarketCandles {
       return this.#completeness.knows(trade.id) ? "duplicate" : "too_late";
     }
     if (!this.#completeness.extend(trade.id, trade.timeMs)) {
+      if (this.#completeness.isRenumbered(trade.id, trade.timeMs)) this.#renumber(trade);
       const reveals = this.#completeness.note(trade.id, trade.timeMs);
       if (reveals === undefined) return "duplicate";
       for (const reveal of reveals) this.#reviewRevealed(reveal);
@@ -141,6 +142,15 @@ export class MarketCandles {
       if (takesTrades && this.#addTo(index, trade)) outcome = "late";
     }
     return outcome;
+  }
+
+  /** Begins with new numbers. What was closed since the last trade of the old ones may lack some. */
+  #renumber({ id, timeMs }: Trade): void {
+    const fromMs = this.#completeness.newestMs;
+    for (const hole of this.#completeness.renumber(id)) {
+      for (const level of this.#levels) level.taint(hole.fromMs, hole.toMs, hole.trades);
+    }
+    this.#reviewRevealed({ fromMs, toMs: timeMs, flatsToMs: timeMs });
   }
 
   #start(timeMs: number): void {

@@ -30,6 +30,8 @@ export interface Place {
 
 /** Most holes that stay open at a time; beyond it the oldest ones are to be given up. */
 const MAX_HOLES = 4096;
+/** Most given up holes that are remembered. */
+const MAX_LOST = 1024;
 
 /**
  * Which trades of a market are known, by the venue's numbering: spans of consecutive ids with holes between them.
@@ -37,6 +39,8 @@ const MAX_HOLES = 4096;
  */
 export class TradeSpans {
   readonly #spans: Span[] = [];
+  /** First and last ids of the holes that were given up, the latest ones. */
+  readonly #lost: (readonly [number, number])[] = [];
 
   save(): SavedSpan[] {
     return this.#spans.map(({ firstId, firstMs, lastId, lastMs }) => [firstId, firstMs, lastId, lastMs]);
@@ -57,6 +61,16 @@ export class TradeSpans {
   /** Time of the trade with the highest id known, ms. NaN before the first trade. */
   get newestMs(): number {
     return this.#spans.at(-1)?.lastMs ?? Number.NaN;
+  }
+
+  /** The highest id known. NaN before the first trade. */
+  get newestId(): number {
+    return this.#spans.at(-1)?.lastId ?? Number.NaN;
+  }
+
+  /** Whether an id is one of a hole that was given up, as far as is remembered. */
+  wasLost(id: number): boolean {
+    return this.#lost.some(([first, last]) => id >= first && id <= last);
   }
 
   /** How many holes there are. */
@@ -130,9 +144,17 @@ export class TradeSpans {
   /** Gives the oldest hole up: its ids count as known from now on. */
   dropOldestHole(): void {
     const [oldest, next] = this.#spans;
+    this.#lost.push([oldest!.lastId + 1, next!.firstId - 1]);
+    if (this.#lost.length > MAX_LOST) this.#lost.shift();
     next!.firstId = oldest!.firstId;
     next!.firstMs = oldest!.firstMs;
     this.#spans.shift();
+  }
+
+  /** Forgets all ids: the venue numbers anew. */
+  clear(): void {
+    this.#spans.length = 0;
+    this.#lost.length = 0;
   }
 
   /** Index of the first span that begins above the id. */

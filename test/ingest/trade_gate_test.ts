@@ -224,3 +224,23 @@ test("TradeGate resumes after an outage of more ids than it takes for plausible"
   assert.deepEqual(run.accepted, ["0:1", "0:2", "0:500000", "0:500001"]);
   assert.equal(run.gate.missing, 499_997);
 });
+
+test("TradeGate takes new numbers when two newer trades agree on them, and not for the sake of one", () => {
+  const known = Array.from({ length: 50 }, (_, i) => trade(0, 1_000_000 + i, START_MS + i));
+  const later = (id: number, afterMs: number) => trade(0, id, START_MS + afterMs);
+  for (const first of [5, 1_000_010]) {
+    const run = new Run(1).offerAll([...known, later(first, 20_000), later(1_000_050, 20_001)]);
+    // The old numbers went on, so the first of these stands alone.
+    run.offerAll([later(first + 1, 20_002), later(first + 2, 25_000)]);
+    assert.deepEqual(run.rejected, ["stale_id", "stale_id", "stale_id"]);
+    run.offerAll([later(first + 3, 31_000), later(first + 4, 31_001), later(first + 5, 31_002)]).wait(2_000);
+    assert.deepEqual(run.accepted.slice(-2), [`0:${first + 4}`, `0:${first + 5}`]);
+    assert.deepEqual([run.accepted.length, run.rejected.length, run.gate.missing], [53, 4, 0]);
+  }
+});
+
+test("TradeGate counts no trade as a duplicate that is newer than all of its market", () => {
+  const run = new Run(1).offerAll([1, 2, 3].map((id) => trade(0, id, START_MS + id)));
+  run.offerAll([trade(0, 2, START_MS + 2), trade(0, 2, START_MS + 4)]);
+  assert.deepEqual([run.gate.duplicates, run.rejected], [1, ["stale_id"]]);
+});
