@@ -5,8 +5,8 @@ import { until } from "../pipeline/harness.ts";
 import { ReplayStage } from "./replay_stage.ts";
 
 const BASES = ["BTC", "ETH", "SOL"];
-const SPEED = 6;
-const KILL_AFTER_MS = [9_000, 17_000];
+const SPEED = 4;
+const KILL_AFTER_MS = [13_000, 26_000];
 const DEADLINE_MS = 60_000;
 
 test("workers that are killed go on with candles of which the stream holds only the end", async (t) => {
@@ -15,8 +15,8 @@ test("workers that are killed go on with candles of which the stream holds only 
     seed: 11,
     lengthMs: 165_000,
     tradesPerSecond: 30,
-    // A minute of the market takes ten seconds: its first trades are gone before it ends.
-    env: { TICK_MAX_AGE: "7s", PERSIST_TICKS: "false", LOG_LEVEL: "info" },
+    // A minute of the market takes 15 s: its first trades are gone before it ends. A slow machine starts in the rest.
+    env: { TICK_MAX_AGE: "12s", PERSIST_TICKS: "false", LOG_LEVEL: "info" },
   });
   // Fixed shards, so that the next process need not wait until the lease of the killed one has ended.
   const startWorkers = () => stage.run("run-workers", { SHARD: "0-7" });
