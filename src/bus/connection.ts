@@ -17,6 +17,7 @@ import {
 import { isDenied } from "../actor/denied.ts";
 import type { Logger } from "../observe/log.ts";
 import { Tally } from "../observe/tally.ts";
+import { closeMuteSockets } from "./mute_sockets.ts";
 import { Waiters } from "./waiters.ts";
 
 const CONNECT_RETRY_MS = 250;
@@ -26,6 +27,9 @@ const RECONNECT_JITTER_MS = 100;
 const PING_INTERVAL_MS = 2_000;
 const MAX_PINGS_OUT = 2;
 const REQUEST_TIMEOUT_MS = 2_000;
+/** Longer than the client waits for a new connection. */
+const MUTE_SOCKET_MS = 3_000;
+const DEFAULT_PORT = 4222;
 const CLOSE_DEADLINE_MS = 2_000;
 /** The same error may come with every message; it is logged at most this often. */
 const REPEATED_ERROR_MS = 10_000;
@@ -60,6 +64,12 @@ interface Refused {
   readonly subject: string;
 }
 
+interface Opened {
+  readonly connection: NatsConnection;
+  readonly streams: JetStreamManager;
+  readonly endMuteWatch: () => void;
+}
+
 /** A connection to NATS that never gives up. */
 export class Bus {
   readonly connection: NatsConnection;
@@ -68,15 +78,17 @@ export class Bus {
   /** Disconnects, reconnects, replaced connections and errors, by kind. */
   readonly events = new Tally();
   readonly #inboxPrefix: string | undefined;
+  readonly #endMuteWatch: () => void;
   readonly #listeners = new Set<ConnectionListener>();
   readonly #waiters = new Waiters();
   #connected = true;
   #lastError = "";
   #lastErrorMs = 0;
 
-  private constructor(connection: NatsConnection, streams: JetStreamManager, options: BusOptions) {
+  private constructor({ connection, streams, endMuteWatch }: Opened, options: BusOptions) {
     this.connection = connection;
     this.streams = streams;
+    this.#endMuteWatch = endMuteWatch;
     this.log = options.log;
     this.#inboxPrefix = options.inboxPrefix;
     void this.#watch();
@@ -90,18 +102,14 @@ export class Bus {
    */
   static async open(options: BusOptions): Promise<Bus> {
     const natsOptions = connectionOptions(options);
-    for (let attempt = 0; ; attempt++) {
-      options.signal.throwIfAborted();
-      try {
-        const connection = await connect(natsOptions);
-        const streams = await connection.jetstreamManager({ checkAPI: false, timeout: REQUEST_TIMEOUT_MS });
-        return new Bus(connection, streams, options);
-      } catch (error) {
-        if (isDenied(error)) throw error;
-        if (attempt % 20 === 0)
-          options.log.warn({ err: error, servers: options.servers }, "cannot reach NATS");
-        await delay(CONNECT_RETRY_MS, undefined, { signal: options.signal });
-      }
+    const endMuteWatch = closeMuteSockets(new Set(options.servers.map(portOf)), MUTE_SOCKET_MS);
+    try {
+      const connection = await connectAtLast(natsOptions, options);
+      const streams = await connection.jetstreamManager({ checkAPI: false, timeout: REQUEST_TIMEOUT_MS });
+      return new Bus({ connection, streams, endMuteWatch }, options);
+    } catch (error) {
+      endMuteWatch();
+      throw error;
     }
   }
 
@@ -146,6 +154,7 @@ export class Bus {
       dropSocket(this.connection);
       await this.connection.close();
     }
+    this.#endMuteWatch();
   }
 
   async #watch(): Promise<void> {
@@ -190,6 +199,27 @@ export class Bus {
     this.#lastErrorMs = nowMs;
     this.log.error({ error: text }, "NATS reports an error");
   }
+}
+
+/** The first connection, however many attempts it takes; fails when the signal is aborted, or nothing will help. */
+async function connectAtLast(
+  natsOptions: ConnectionOptions,
+  { servers, log, signal }: BusOptions,
+): Promise<NatsConnection> {
+  for (let attempt = 0; ; attempt++) {
+    signal.throwIfAborted();
+    try {
+      return await connect(natsOptions);
+    } catch (error) {
+      if (isDenied(error)) throw error;
+      if (attempt % 20 === 0) log.warn({ err: error, servers }, "cannot reach NATS");
+      await delay(CONNECT_RETRY_MS, undefined, { signal });
+    }
+  }
+}
+
+function portOf(server: string): number {
+  return Number(/:(\d+)$/.exec(server)?.[1] ?? DEFAULT_PORT);
 }
 
 /**

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { type AddressInfo, createServer, type Socket } from "node:net";
 import { test } from "node:test";
 import { Bus } from "../../src/bus/connection.ts";
 import { createLog } from "../../src/observe/log.ts";
@@ -30,6 +32,26 @@ test("Bus.open() waits for a server that comes up later, until the signal is abo
   assert.equal(bus.connected, true);
   await bus.close();
   assert.equal(bus.connected, false);
+});
+
+test("Bus.open() leaves no socket to a server that takes connections and says nothing", async (context) => {
+  const open = new Set<Socket>();
+  const mute = createServer((socket) => {
+    open.add(socket);
+    socket.once("close", () => open.delete(socket)).resume();
+  }).listen(0, "127.0.0.1");
+  context.after(() => mute.close());
+  await once(mute, "listening");
+  const { port } = mute.address() as AddressInfo;
+  const stop = new AbortController();
+  const options = { servers: [`nats://127.0.0.1:${port}`], name: "test", log: createLog("silent") };
+  const opening = Bus.open({ ...options, signal: stop.signal });
+  opening.catch(() => undefined);
+  await eventually("it tries again", () => open.size === 2, 10_000);
+  const attempts = [...open];
+  stop.abort();
+  await assert.rejects(opening, { name: "AbortError" });
+  await eventually("the sockets are closed", () => attempts.every((socket) => !open.has(socket)), 10_000);
 });
 
 busTest(
