@@ -8,6 +8,12 @@ import { Waiters } from "./waiters.ts";
 const MAX_OUTSTANDING = 2_000;
 const CONGESTED_OUTSTANDING = 1_500;
 
+/** Told what became of a batch, once. */
+export interface BatchListener {
+  onStored(): void;
+  onDropped(cause: string): void;
+}
+
 /**
  * Publishes tick batches at most once. What cannot be sent or is not stored is counted by cause and never sent
  * again: the reader sees the gap in the numbering, and a late tick would only be stale.
@@ -18,6 +24,8 @@ export class TickPublisher {
   readonly #publisher: AckedPublisher;
   readonly #dropped: Tally;
   readonly #waiters = new Waiters();
+  /** Of batches under way, by token. */
+  readonly #listeners = new Map<number, BatchListener>();
   #stored = 0;
 
   /** @param dropped counts the batches that were lost, by cause */
@@ -26,11 +34,12 @@ export class TickPublisher {
     this.#streams = streams;
     this.#dropped = dropped;
     this.#publisher = new AckedPublisher(bus, {
-      onStored: () => {
+      onStored: (token) => {
         this.#stored++;
+        this.#takeListener(token)?.onStored();
         this.#waiters.wake();
       },
-      onFailed: (_token, cause) => this.#onFailed(cause),
+      onFailed: (token, cause) => this.#onFailed(token, cause),
     });
   }
 
@@ -49,14 +58,16 @@ export class TickPublisher {
     return this.#bus.connected && this.#publisher.outstanding >= CONGESTED_OUTSTANDING;
   }
 
-  /** Sends a batch, unless there is no room or no connection; then it is counted as dropped. */
-  tryPublish(subject: string, data: Uint8Array): boolean {
+  /** Sends a batch, unless there is no room or no connection; then it is counted as dropped, and its listener told. */
+  tryPublish(subject: string, data: Uint8Array, listener?: BatchListener): boolean {
     const obstacle = this.#obstacle(data.length);
     if (obstacle !== undefined) {
       this.#dropped.add(obstacle);
+      listener?.onDropped(obstacle);
       return false;
     }
-    this.#publisher.publish(subject, data);
+    const token = this.#publisher.publish(subject, data);
+    if (listener !== undefined) this.#listeners.set(token, listener);
     return true;
   }
 
@@ -81,8 +92,15 @@ export class TickPublisher {
     return maxBytes !== undefined && sizeBytes > maxBytes ? "too_large" : undefined;
   }
 
-  #onFailed(cause: FailureCause): void {
+  #takeListener(token: number): BatchListener | undefined {
+    const listener = this.#listeners.get(token);
+    this.#listeners.delete(token);
+    return listener;
+  }
+
+  #onFailed(token: number, cause: FailureCause): void {
     this.#dropped.add(cause);
+    this.#takeListener(token)?.onDropped(cause);
     if (cause === "no_stream") void this.#streams.repair("TICKS");
     this.#waiters.wake();
   }

@@ -5,11 +5,13 @@ import type { Exchange, Trade } from "../exchange/exchange.ts";
 import { ReceiveClock } from "../feed/receive_clock.ts";
 import { WebSocketFeed, type WebSocketFeedOptions } from "../feed/web_socket_feed.ts";
 import type { Market } from "../market/market.ts";
+import { shardOf } from "../market/shard.ts";
 import type { Logger } from "../observe/log.ts";
 import { Tally } from "../observe/tally.ts";
 import { BackPressure } from "./back_pressure.ts";
 import { addAccounts, type IngestAccount, sumTallies } from "./ingest_account.ts";
 import { RejectionLog } from "./rejection_log.ts";
+import { ShardAccount } from "./shard_account.ts";
 import type { TickPublisher } from "./tick_publisher.ts";
 import { TradeGate } from "./trade_gate.ts";
 import { VenuePublisher } from "./venue_publisher.ts";
@@ -51,6 +53,8 @@ export interface IngestOptions {
 
 /** An actor that turns the frames of one venue into the tick stream. */
 export interface IngestActor extends Actor {
+  /** What became of the ticks of each shard that has a market of the venue. */
+  readonly shards: readonly ShardAccount[];
   /** What it did so far, in all its lives; a copy. */
   account(): IngestAccount;
 }
@@ -73,8 +77,9 @@ export function createIngestActor(options: IngestOptions): IngestActor {
       throw new RangeError(`Cannot ingest market "${id}": the exchange is of venue "${exchange.venue}"`);
     }
   }
-  // A restarted actor begins afresh: with a new epoch, for one.
-  let life = new IngestLife(options);
+  const numbers = new Set(markets.map(({ id }) => shardOf(id, options.shards)));
+  const shards = [...numbers].sort((a, b) => a - b).map((shard) => new ShardAccount(shard));
+  let life = new IngestLife(options, shards);
   let past: IngestAccount | undefined;
   const account = () => (past === undefined ? life.account() : addAccounts(past, life.account()));
   return {
@@ -85,13 +90,12 @@ export function createIngestActor(options: IngestOptions): IngestActor {
     },
     stallMs: STALL_MS,
     async run(context) {
-      try {
-        await life.run(context);
-      } finally {
-        past = account();
-        life = new IngestLife(options);
-      }
+      // Each run begins afresh, with an epoch that tells when: one that stood by for hours did not publish meanwhile.
+      past = account();
+      life = new IngestLife(options, shards);
+      await life.run(context);
     },
+    shards,
     account,
   };
 }
@@ -99,6 +103,7 @@ export function createIngestActor(options: IngestOptions): IngestActor {
 /** One run of the actor. */
 class IngestLife {
   readonly #options: IngestOptions;
+  readonly #shards: readonly ShardAccount[];
   readonly #gate: TradeGate;
   readonly #publisher: VenuePublisher;
   readonly #pressure: BackPressure;
@@ -110,8 +115,9 @@ class IngestLife {
   /** The episode of back-pressure that is under way, if any. */
   #episode: Promise<void> = Promise.resolve();
 
-  constructor(options: IngestOptions) {
+  constructor(options: IngestOptions, shards: readonly ShardAccount[]) {
     this.#options = options;
+    this.#shards = shards;
     const { exchange, latenessMs, log, markets, maxPauseMs = 2000, publisher } = options;
     this.#rejections = new RejectionLog(log.child({ venue: exchange.venue }));
     this.#gate = new TradeGate({
@@ -123,6 +129,7 @@ class IngestLife {
     });
     this.#publisher = new VenuePublisher({
       ...options,
+      accounts: shards,
       venue: exchange.venue,
       venueMs: () => this.#gate.newestMs,
       isPaused: () => this.#pressure.isPaused,
@@ -139,7 +146,7 @@ class IngestLife {
         this.#publisher.flushWaiting();
         for (const feed of this.#feeds) feed.resume();
       },
-      dropped: () => this.#publisher.account.droppedTicks.total,
+      dropped: () => shards.reduce((sum, shard) => sum + shard.dropped.total, 0),
     });
     this.#feeds = this.#createFeeds();
   }
@@ -173,21 +180,25 @@ class IngestLife {
     const feeds = this.#feeds.map(({ account }) => account);
     const sum = (field: "frames" | "ignored" | "connections" | "rollovers" | "refusals"): number =>
       feeds.reduce((total, account) => total + account[field], 0);
-    const { publishedTicks, publishedMessages, droppedTicks, droppedMessages } = this.#publisher.account;
+    const ticks = (field: "collected" | "published" | "underWay" | "confirmed"): number =>
+      this.#shards.reduce((total, shard) => total + shard[field], 0);
     return {
       venue: this.#options.exchange.venue,
       markets: this.#options.markets.length,
       connectedMarkets: this.#publisher.connectedMarkets,
       frames: sum("frames"),
       ignored: sum("ignored"),
+      received: this.#invalid.total + this.#gate.offered,
       accepted: this.#gate.accepted,
       duplicates: this.#gate.duplicates,
       rejected: sumTallies([this.#invalid, this.#gate.rejections]),
+      held: this.#gate.held,
       missing: this.#gate.missing,
-      publishedTicks,
-      publishedMessages,
-      droppedTicks: sumTallies([droppedTicks]),
-      droppedMessages: sumTallies([droppedMessages]),
+      collectedTicks: ticks("collected"),
+      publishedTicks: ticks("published"),
+      underWayTicks: ticks("underWay"),
+      confirmedTicks: ticks("confirmed"),
+      droppedTicks: sumTallies(this.#shards.map(({ dropped }) => dropped)),
       connections: sum("connections"),
       rollovers: sum("rollovers"),
       connectionEnds: sumTallies(feeds.map(({ ends }) => ends)),

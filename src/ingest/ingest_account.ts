@@ -10,18 +10,27 @@ export interface IngestAccount {
   readonly frames: number;
   /** Known frames that are of no use. */
   readonly ignored: number;
-  /** Distinct, plausible trades. */
+  /** Trades, and frames that may have been trades: accepted, duplicates, rejected or held. */
+  readonly received: number;
+  /** Distinct, plausible trades: collected, under way, confirmed or dropped. */
   readonly accepted: number;
   readonly duplicates: number;
   /** Invalid frames and implausible trades, by reason. */
   readonly rejected: Tally;
+  /** Trades that wait for others to confirm what they say. */
+  readonly held: number;
   /** Trades that the venue numbered and that have not come. */
   readonly missing: number;
+  /** Ticks in messages that are being made. */
+  readonly collectedTicks: number;
+  /** Ticks that were handed to NATS, whatever it said to it. */
   readonly publishedTicks: number;
-  readonly publishedMessages: number;
-  /** By cause. */
+  /** Of these, the ones that NATS has not answered yet. */
+  readonly underWayTicks: number;
+  /** Ticks that are in the stream for sure. */
+  readonly confirmedTicks: number;
+  /** By cause: ticks that NATS did not take, or did not confirm. */
   readonly droppedTicks: Tally;
-  readonly droppedMessages: Tally;
   /** Connections that were opened, and that took over from an ageing one. */
   readonly connections: number;
   readonly rollovers: number;
@@ -36,20 +45,20 @@ export interface IngestAccount {
   readonly receiveLagMs: number;
 }
 
-/** What a restarted actor did in all its lives; how things are now is what the latest one says. */
+/**
+ * What a restarted actor did in all its lives; how things are now is what the latest one says, which also knows of the
+ * messages of all.
+ */
 export function addAccounts(past: IngestAccount, now: IngestAccount): IngestAccount {
   return {
     ...now,
     frames: past.frames + now.frames,
     ignored: past.ignored + now.ignored,
+    received: past.received + now.received,
     accepted: past.accepted + now.accepted,
     duplicates: past.duplicates + now.duplicates,
     rejected: sumTallies([past.rejected, now.rejected]),
     missing: past.missing + now.missing,
-    publishedTicks: past.publishedTicks + now.publishedTicks,
-    publishedMessages: past.publishedMessages + now.publishedMessages,
-    droppedTicks: sumTallies([past.droppedTicks, now.droppedTicks]),
-    droppedMessages: sumTallies([past.droppedMessages, now.droppedMessages]),
     connections: past.connections + now.connections,
     rollovers: past.rollovers + now.rollovers,
     connectionEnds: sumTallies([past.connectionEnds, now.connectionEnds]),

@@ -1,9 +1,9 @@
 import type { Trade } from "../exchange/exchange.ts";
 import type { Market } from "../market/market.ts";
 import { TickBuffer } from "../market/tick_buffer.ts";
-import type { Tally } from "../observe/tally.ts";
 import { TickEncoder } from "../wire/tick_encoder.ts";
-import type { TickPublisher } from "./tick_publisher.ts";
+import type { ShardAccount } from "./shard_account.ts";
+import type { MessageListener, TickPublisher } from "./tick_publisher.ts";
 
 /** Most ticks of a message. */
 const BATCH_TICKS = 512;
@@ -16,30 +16,28 @@ export interface PublishContext {
   venueMs(): number;
   /** The local clock, ms since the epoch. */
   nowMs(): number;
-  readonly account: PublishAccount;
-}
-
-/** What became of ticks and messages. */
-export interface PublishAccount {
-  publishedTicks: number;
-  publishedMessages: number;
-  readonly droppedTicks: Tally;
-  readonly droppedMessages: Tally;
 }
 
 /** Collects the ticks of one shard of a venue and publishes them in numbered messages. */
 export class ShardPublisher {
   readonly #subject: string;
   readonly #context: PublishContext;
+  readonly #account: ShardAccount;
   readonly #ticks = new TickBuffer(BATCH_TICKS);
   readonly #encoder = new TickEncoder();
   readonly #markets: ReadonlySet<string>;
   #down: readonly string[];
   #seq = 0;
+  /** Ticks that were numbered. */
+  #ticksBefore = 0;
   #sentMs = Number.NEGATIVE_INFINITY;
 
   /** @param markets the venue's markets of this shard; all of them are down at first */
-  constructor(subject: string, markets: readonly Market[], context: PublishContext) {
+  constructor(
+    account: ShardAccount,
+    { subject, markets, context }: { subject: string; markets: readonly Market[]; context: PublishContext },
+  ) {
+    this.#account = account;
     this.#subject = subject;
     this.#context = context;
     this.#markets = new Set(markets.map(({ name }) => name));
@@ -71,6 +69,7 @@ export class ShardPublisher {
     ticks.timeMs[i] = trade.timeMs;
     ticks.receivedMs[i] = trade.receivedMs;
     ticks.length++;
+    this.#account.collected++;
   }
 
   /** Notes which of its markets are not connected, and says so at once. */
@@ -81,17 +80,13 @@ export class ShardPublisher {
 
   /** Publishes the ticks and what is down. The number advances even if that fails, so that readers see the loss. */
   flush(): void {
-    const { account, publisher } = this.#context;
-    const ticks = this.#ticks;
+    const { length } = this.#ticks;
     this.#seq++;
-    if (this.#publish()) {
-      account.publishedTicks += ticks.length;
-    } else {
-      const cause = publisher.congested ? "congested" : "refused";
-      if (ticks.length > 0) account.droppedTicks.add(cause, ticks.length);
-      account.droppedMessages.add(cause);
-    }
-    ticks.clear();
+    const isPublished = this.#publish(length > 0 ? this.#account.ship() : undefined);
+    if (isPublished) this.#account.published += length;
+    this.#ticks.clear();
+    this.#ticksBefore += length;
+    this.#account.position = { epoch: this.#context.epoch, ticks: this.#ticksBefore };
   }
 
   /** Says that there is nothing to say. If that fails nothing is lost, and the number is used again. */
@@ -100,8 +95,8 @@ export class ShardPublisher {
     if (!this.#publish()) this.#seq--;
   }
 
-  #publish(): boolean {
-    const { account, epoch, nowMs, publisher, venueMs } = this.#context;
+  #publish(listener?: MessageListener): boolean {
+    const { epoch, nowMs, publisher, venueMs } = this.#context;
     const sentMs = nowMs();
     this.#sentMs = sentMs;
     const message = {
@@ -111,9 +106,8 @@ export class ShardPublisher {
       venueMs: venueMs(),
       ticks: this.#ticks,
       down: this.#down,
+      ticksBefore: this.#ticksBefore,
     };
-    const isPublished = publisher.tryPublish(this.#subject, this.#encoder.encode(message));
-    if (isPublished) account.publishedMessages++;
-    return isPublished;
+    return publisher.tryPublish(this.#subject, this.#encoder.encode(message), listener);
   }
 }

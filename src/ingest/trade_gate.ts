@@ -37,6 +37,8 @@ interface MarketState {
  * what cannot be: a single false trade changes nothing but its counter. Judged by the venue's own clock and numbers.
  */
 export class TradeGate {
+  /** All trades that came, whatever became of them. */
+  offered = 0;
   accepted = 0;
   duplicates = 0;
   readonly rejections = new Tally();
@@ -77,8 +79,16 @@ export class TradeGate {
     return this.#markets.reduce((sum, { ids }) => sum + ids.missing, this.#missingBefore);
   }
 
+  /** Trades that wait for a witness. */
+  get held(): number {
+    let held = this.#times.undecided;
+    for (const witness of this.#waiting) held += witness.undecided;
+    return held;
+  }
+
   /** Judges a trade. Its receive time is the local monotonic clock. */
   offer(trade: Trade): void {
+    this.offered++;
     if (Math.abs(trade.eventMs - trade.timeMs) > MAX_SKEW_MS) this.#reject("time_skew", trade);
     else if (this.#markets[trade.market]!.ids.has(trade.id)) this.#judgeKnown(trade);
     else this.#times.offer(trade, trade.receivedMs);

@@ -3,9 +3,9 @@ import { tickSubject } from "../bus/subject.ts";
 import type { Trade } from "../exchange/exchange.ts";
 import type { Market } from "../market/market.ts";
 import { shardOf } from "../market/shard.ts";
-import { Tally } from "../observe/tally.ts";
 import { createEpoch } from "../wire/epoch.ts";
-import { type PublishAccount, ShardPublisher } from "./shard_publisher.ts";
+import type { ShardAccount } from "./shard_account.ts";
+import { ShardPublisher } from "./shard_publisher.ts";
 import type { TickPublisher } from "./tick_publisher.ts";
 
 /** A shard that has nothing to say says so this often, ms. */
@@ -16,6 +16,8 @@ export interface VenuePublisherOptions {
   readonly markets: readonly Market[];
   readonly shards: number;
   readonly publisher: TickPublisher;
+  /** Of each shard that has a market. */
+  readonly accounts: readonly ShardAccount[];
   /** The latest trade time accepted on any market, ms; 0 before the first. */
   venueMs(): number;
   /** Whether to keep ticks back for now. */
@@ -29,12 +31,6 @@ export interface VenuePublisherOptions {
  * at its end, so that no message claims a venue time whose ticks are still here.
  */
 export class VenuePublisher {
-  readonly account: PublishAccount = {
-    publishedTicks: 0,
-    publishedMessages: 0,
-    droppedTicks: new Tally(),
-    droppedMessages: new Tally(),
-  };
   readonly #options: VenuePublisherOptions;
   readonly #shards: ShardPublisher[] = [];
   /** By index of the market. */
@@ -44,15 +40,15 @@ export class VenuePublisher {
 
   constructor(options: VenuePublisherOptions) {
     this.#options = options;
-    const { markets, publisher, shards, venue, venueMs } = options;
+    const { accounts, markets, publisher, shards, venue, venueMs } = options;
     const nowMs = (): number => performance.timeOrigin + performance.now();
-    const context = { publisher, epoch: createEpoch(), venueMs, nowMs, account: this.account };
+    const context = { publisher, epoch: createEpoch(), venueMs, nowMs };
     const byShard = new Map<number, ShardPublisher>();
-    for (const market of markets) {
-      const shard = shardOf(market.id, shards);
-      if (byShard.has(shard)) continue;
+    for (const account of accounts) {
+      const { shard } = account;
       const own = markets.filter(({ id }) => shardOf(id, shards) === shard);
-      byShard.set(shard, new ShardPublisher(tickSubject(shard, venue), own, context));
+      const subject = tickSubject(shard, venue);
+      byShard.set(shard, new ShardPublisher(account, { subject, markets: own, context }));
     }
     this.#shards.push(...byShard.values());
     this.#shardOf = markets.map(({ id }) => byShard.get(shardOf(id, shards))!);

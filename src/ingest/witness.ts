@@ -44,6 +44,11 @@ export class Witness {
     return this.#first !== undefined;
   }
 
+  /** Trades that are neither passed nor refused yet. */
+  get undecided(): number {
+    return [this.#first, this.#second].filter((held) => held?.passed === false).length;
+  }
+
   /** Passes, refuses or holds a trade, and decides on held ones that it speaks for or against. */
   offer(trade: Trade, nowMs: number): void {
     const { anchor, maxAhead, pass, settle, measure } = this.#options;

@@ -58,7 +58,11 @@ export class KlineActor implements Actor {
   readonly lag = new LagHistogram();
   readonly #options: KlineOptions;
   #messages = 0;
+  #received = 0;
+  #repeated = 0;
+  #lostTicks = 0;
   #lostBatches = 0;
+  #unknownBatches = 0;
   #duplicateBatches = 0;
   #closed = 0;
   #revised = 0;
@@ -74,7 +78,9 @@ export class KlineActor implements Actor {
     return {
       actor: this.name,
       messages: this.#messages,
+      lostTicks: this.#lostTicks,
       lostBatches: this.#lostBatches,
+      unknownBatches: this.#unknownBatches,
       duplicateBatches: this.#duplicateBatches,
       badMessages: Object.fromEntries(this.badMessages.entries()),
       ticks: Object.fromEntries(this.ticks.entries()),
@@ -199,13 +205,18 @@ export class KlineActor implements Actor {
       life.doubt(venue);
       return;
     }
-    const { fate, missed } = life.take(venue, message);
+    this.#received += message.ticks.length;
+    const { fate, missed, missedTicks } = life.take(venue, message);
     if (missed > 0) {
       this.#lostBatches += missed;
-      this.#options.log.warn({ venue, actor: this.name, missed }, "tick batches are missing");
+      this.#lostTicks += missedTicks ?? 0;
+      if (missedTicks === undefined) this.#unknownBatches += missed;
+      this.#options.log.warn({ venue, actor: this.name, missed, missedTicks }, "tick batches are missing");
     }
-    if (fate === "duplicate") this.#duplicateBatches++;
-    else if (fate === "applied" && message.ticks.length > 0) this.#noteLag(message);
+    if (fate === "duplicate") {
+      this.#duplicateBatches++;
+      this.#repeated += message.ticks.length;
+    } else if (fate === "applied" && message.ticks.length > 0) this.#noteLag(message);
   }
 
   #noteLag({ ticks }: TickMessage): void {

@@ -1,6 +1,6 @@
 import { Decoder, Encoder } from "@msgpack/msgpack";
 import { z } from "zod";
-import type { Positions } from "../bus/sequence_ledger.ts";
+import type { Position, Positions } from "../bus/sequence_ledger.ts";
 import { BadMessageError } from "../wire/tick_message.ts";
 import type { EngineSnapshot } from "./candle_engine.ts";
 import { savedMarketSchema } from "./saved_state.ts";
@@ -31,7 +31,7 @@ const schema = z.tuple([
   z.string().max(1_000),
   z.number(),
   z.number().min(0),
-  z.array(z.tuple([count, count])),
+  z.array(z.tuple([count, count, count.nullish()])),
   anyTime,
   anyTime,
   savedMarketSchema,
@@ -39,7 +39,8 @@ const schema = z.tuple([
 
 export function encodeSnapshot({ rules, sentMs, ageMs, positions, engine }: MarketSnapshot): Uint8Array {
   const { clockMs, heardMs, market } = engine;
-  return encoder.encode([SNAPSHOT_VERSION, rules, sentMs, ageMs, [...positions], clockMs, heardMs, market]);
+  const reached = [...positions].map(([epoch, { seq, ticks }]) => [epoch, seq, ticks]);
+  return encoder.encode([SNAPSHOT_VERSION, rules, sentMs, ageMs, reached, clockMs, heardMs, market]);
 }
 
 /**
@@ -62,6 +63,9 @@ export function decodeSnapshot(data: Uint8Array): MarketSnapshot {
       `Cannot read snapshot: [${issue?.path.join(".")}]: ${issue?.message}`,
     );
   }
-  const [, rules, sentMs, ageMs, positions, clockMs, heardMs, market] = result.data;
-  return { rules, sentMs, ageMs, positions: new Map(positions), engine: { clockMs, heardMs, market } };
+  const [, rules, sentMs, ageMs, reached, clockMs, heardMs, market] = result.data;
+  const positions = new Map<number, Position>(
+    reached.map(([epoch, seq, ticks]) => [epoch, { seq, ticks: ticks ?? undefined }]),
+  );
+  return { rules, sentMs, ageMs, positions, engine: { clockMs, heardMs, market } };
 }

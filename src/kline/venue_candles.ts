@@ -1,4 +1,4 @@
-import { type Positions, SequenceLedger } from "../bus/sequence_ledger.ts";
+import { type Loss, type Positions, type ReadLife, SequenceLedger } from "../bus/sequence_ledger.ts";
 import type { Tally } from "../observe/tally.ts";
 import type { TickMessage } from "../wire/tick_message.ts";
 import { CandleEngine } from "./candle_engine.ts";
@@ -9,12 +9,12 @@ import { Resumption } from "./resumption.ts";
 /** What became of a message: its ticks are in candles, it came before, or it was too old. */
 export type MessageFate = "applied" | "duplicate" | "skipped";
 
-/** What a message was found to be. */
-export interface MessageReport {
+/** What a message was found to be, and what is lost before it. */
+export interface MessageReport extends Loss {
   readonly fate: MessageFate;
-  /** Messages before it that are lost. */
-  readonly missed: number;
 }
+
+const NO_LOSS: Loss = { missed: 0, missedTicks: 0 };
 
 /** The candles of one venue and shard, made of its messages: each message once, and a loss casts doubt. */
 export class VenueCandles {
@@ -42,7 +42,13 @@ export class VenueCandles {
   /** Until where the messages are in a market's candles. */
   positionsOf(market: string): Positions {
     const read = this.#ledger.positions;
-    return this.#resumption?.positionsOf(market, read) ?? new Map(read);
+    if (this.#resumption !== undefined) return this.#resumption.positionsOf(market, read);
+    return new Map([...read].map(([epoch, { seq, ticks }]) => [epoch, { seq, ticks }]));
+  }
+
+  /** The publishers' lives in ticks, as far as they were read. */
+  lives(): Iterable<ReadLife> {
+    return this.#ledger.lives();
   }
 
   /** When the latest message was sent, ms by its publisher's clock. */
@@ -55,29 +61,26 @@ export class VenueCandles {
     for (const [market, { engine }] of snapshots) this.engine.load(market, engine, monotonicMs);
     const positions = new Map([...snapshots].map(([market, snapshot]) => [market, snapshot.positions]));
     this.#resumption = new Resumption(positions);
-    this.#ledger.beginAt(Math.min(...[...snapshots.values()].map(({ sentMs }) => sentMs)));
+    const sinceMs = Math.min(...[...snapshots.values()].map(({ sentMs }) => sentMs));
+    this.#ledger.beginAt(sinceMs, this.#resumption.common);
   }
 
   /** Takes a message. */
   take(message: TickMessage, monotonicMs: number): MessageReport {
     const { epoch, seq, sentMs, ticks } = message;
-    const news = this.#ledger.observe(epoch, seq, sentMs);
-    if (news.kind === "duplicate") return { fate: "duplicate", missed: 0 };
-    let missed = 0;
-    if (news.kind !== "next") {
-      missed = news.missed;
-      if (news.kind === "epoch") missed = this.#resumption?.missedBefore(epoch, seq) ?? missed;
-      this.engine.doubt(this.#resumption?.knows(epoch, seq - 1));
-    }
+    const news = this.#ledger.observe(message);
+    if (news.kind === "duplicate") return { fate: "duplicate", ...NO_LOSS };
+    const { missed, missedTicks } = news.kind === "next" ? NO_LOSS : news;
+    if (news.kind !== "next") this.engine.doubt(this.#resumption?.knows(epoch, seq - 1));
     const isKnown = this.#resumption?.knows(epoch, seq);
     this.#sentMs = Math.max(this.#sentMs, sentMs);
     if (this.#tickMaxLagMs > 0 && Date.now() - sentMs > this.#tickMaxLagMs) {
       this.#outcomes.add("skipped", ticks.length);
       this.engine.doubt(isKnown);
-      return { fate: "skipped", missed };
+      return { fate: "skipped", missed, missedTicks };
     }
     const { venueMs, down } = message;
     this.engine.apply(ticks, { venueMs, down, isKnown }, monotonicMs);
-    return { fate: "applied", missed };
+    return { fate: "applied", missed, missedTicks };
   }
 }

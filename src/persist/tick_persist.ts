@@ -118,10 +118,11 @@ export class TickPersistActor implements Actor {
   #onMessage(venue: string, data: Uint8Array, { decoder, losses, taken }: Reading): void {
     const { lane, tickMaxLagMs, log } = this.#options;
     try {
-      const { epoch, seq, sentMs, ticks } = decoder.decode(data);
-      const news = losses.observe(epoch, seq, sentMs);
+      const message = decoder.decode(data);
+      const { sentMs, ticks } = message;
+      const news = losses.observe(message);
       if ("missed" in news) this.#lostBatches += news.missed;
-      const again = taken === losses ? news : taken.observe(epoch, seq, sentMs);
+      const again = taken === losses ? news : taken.observe(message);
       if (again.kind === "duplicate") return;
       if (tickMaxLagMs > 0 && Date.now() - sentMs > tickMaxLagMs) {
         this.ticks.add("skipped", ticks.length);

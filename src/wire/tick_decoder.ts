@@ -29,6 +29,7 @@ const messageSchema = z.tuple([
   z.array(z.tuple([marketName, decimals, decimals])).max(MAX_TICKS_PER_MESSAGE),
   z.array(z.unknown()).max(MAX_TICKS_PER_MESSAGE),
   z.array(marketName).max(65_536),
+  z.int().min(0).optional(),
 ]);
 
 /**
@@ -43,7 +44,7 @@ export class TickDecoder {
 
   /** @throws {BadMessageError} if the bytes are not a tick message of this version */
   decode(data: Uint8Array): TickMessage {
-    const [, epoch, seq, sentMs, venueMs, markets, body, down] = this.#envelope(data);
+    const [, epoch, seq, sentMs, venueMs, markets, body, down, ticksBefore] = this.#envelope(data);
     const ticks = this.#ticks;
     ticks.clear();
     for (const [index, [name, priceDecimals, quantityDecimals]] of markets.entries()) {
@@ -54,7 +55,7 @@ export class TickDecoder {
     if (body[0] instanceof Uint8Array) this.#readColumns(body);
     else this.#readRows(body);
     this.#checkTicks();
-    return { epoch, seq, sentMs, venueMs, ticks, down };
+    return { epoch, seq, sentMs, venueMs, ticks, down, ticksBefore };
   }
 
   #envelope(data: Uint8Array): z.infer<typeof messageSchema> {

@@ -15,9 +15,9 @@ export class TickEncoder {
   #receivedOffset = new Uint32Array(0);
 
   /** The bytes of a message; they are the caller's to keep. */
-  encode({ epoch, seq, sentMs, venueMs, ticks, down }: TickMessage): Uint8Array<ArrayBuffer> {
+  encode({ epoch, seq, sentMs, venueMs, ticks, down, ticksBefore }: TickMessage): Uint8Array<ArrayBuffer> {
     const body = ticks.length > MAX_ROWS ? (this.#columns(ticks) ?? rows(ticks)) : rows(ticks);
-    return this.#encoder.encode([
+    const message = [
       TICK_WIRE_VERSION,
       epoch,
       seq,
@@ -26,7 +26,9 @@ export class TickEncoder {
       toWireMarkets(ticks.markets),
       body,
       down,
-    ]);
+    ];
+    if (ticksBefore !== undefined) message.push(ticksBefore);
+    return this.#encoder.encode(message);
   }
 
   /** Columns of offsets from the first tick's times, or undefined where an offset does not fit. */

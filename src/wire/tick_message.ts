@@ -23,6 +23,11 @@ export interface TickMessage {
   readonly ticks: TickBatch;
   /** Names of the markets whose feed is not connected as the message is sent. */
   readonly down: readonly string[];
+  /**
+   * How many ticks of this shard the publisher had numbered before those of this message, whatever became of them: so
+   * that readers know what a lost message held. Absent: unknown.
+   */
+  readonly ticksBefore?: number | undefined;
 }
 
 /** Bytes that are not a tick message. `reason` is a constant fit to be counted by. */

@@ -115,7 +115,7 @@ busTest("a lost broker and a deleted stream cost only batches that the reader co
     });
     for await (const { data } of messages) {
       const { epoch, seq } = decodeNumbered(data);
-      const news = ledger.observe(epoch, seq, 0);
+      const news = ledger.observe({ epoch, seq, sentMs: 0, ticks: [] });
       if (news.kind === "duplicate") continue;
       counts.received++;
       counts.last = seq;

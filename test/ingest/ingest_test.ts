@@ -3,7 +3,7 @@ import { type TestContext, test } from "node:test";
 import { pino } from "pino";
 import { createBinanceExchange } from "../../src/exchange/binance.ts";
 import { createIngestActor, type IngestActor, type IngestOptions } from "../../src/ingest/ingest.ts";
-import type { TickPublisher } from "../../src/ingest/tick_publisher.ts";
+import type { MessageListener, TickPublisher } from "../../src/ingest/tick_publisher.ts";
 import { parseMarket } from "../../src/market/market.ts";
 import { shardOf } from "../../src/market/shard.ts";
 import { TickDecoder } from "../../src/wire/tick_decoder.ts";
@@ -19,6 +19,7 @@ interface Recorded {
   readonly seq: number;
   readonly venueMs: number;
   readonly down: readonly string[];
+  readonly ticksBefore: number | undefined;
   readonly ticks: readonly { readonly market: string; readonly id: number; readonly timeMs: number }[];
 }
 
@@ -27,17 +28,24 @@ class Recorder implements TickPublisher {
   readonly messages: Recorded[] = [];
   isFull = false;
   congested = false;
+  /** Messages with ticks that were not taken. */
+  refused = 0;
   readonly #decoder = new TickDecoder();
 
-  tryPublish(subject: string, data: Uint8Array): boolean {
-    if (this.isFull) return false;
-    const { epoch, seq, venueMs, down, ticks } = this.#decoder.decode(data);
+  tryPublish(subject: string, data: Uint8Array, listener?: MessageListener): boolean {
+    if (this.isFull) {
+      if (listener !== undefined) this.refused++;
+      listener?.onDropped("window_full");
+      return false;
+    }
+    const { epoch, seq, venueMs, down, ticks, ticksBefore } = this.#decoder.decode(data);
     const rows = Array.from({ length: ticks.length }, (_, i) => ({
       market: ticks.markets[ticks.market[i]!]!.name,
       id: ticks.id[i]!,
       timeMs: ticks.timeMs[i]!,
     }));
-    this.messages.push({ subject, epoch, seq, venueMs, down: [...down], ticks: rows });
+    this.messages.push({ subject, epoch, seq, venueMs, down: [...down], ticks: rows, ticksBefore });
+    listener?.onStored();
     return true;
   }
 
@@ -224,17 +232,18 @@ test("ingest drops and counts when the congestion outlasts the pause, and number
   recorder.isFull = true;
   await until("the sockets are paused", () => actor.account().pauses === 1);
   for (const id of range(3, 1000)) trade(id);
-  await until("all others were dropped", () => actor.account().droppedTicks.get("congested") === 998);
-  const dropped = actor.account().droppedMessages.total;
+  await until("all others were dropped", () => actor.account().droppedTicks.get("window_full") === 998);
   const before = recorder.messages.at(-1)!.seq;
   recorder.isFull = false;
   recorder.congested = false;
   trade(1001);
   await until("the trade is here", () => recorder.ids.includes(1001));
   const next = recorder.messages.find(({ seq }) => seq > before);
-  assert.equal(next?.seq, before + dropped + 1);
-  const { accepted, publishedTicks, droppedTicks } = actor.account();
+  assert.equal(next?.seq, before + recorder.refused + 1);
+  assert.equal(next?.ticksBefore, 1000);
+  const { accepted, publishedTicks, confirmedTicks, droppedTicks } = actor.account();
   assert.equal(accepted, publishedTicks + droppedTicks.total);
+  assert.deepEqual([accepted, confirmedTicks, droppedTicks.total], [1001, 3, 998]);
 });
 
 test("ingest counts every hostile frame under its reason and publishes every good trade once", async (t) => {

@@ -6,8 +6,8 @@ const EPOCH = 7;
 const resumption = () =>
   new Resumption(
     new Map([
-      ["BTC-USDT", new Map([[EPOCH, 10]])],
-      ["ETH-USDT", new Map([[EPOCH, 14]])],
+      ["BTC-USDT", new Map([[EPOCH, { seq: 10, ticks: 100 }]])],
+      ["ETH-USDT", new Map([[EPOCH, { seq: 14, ticks: 140 }]])],
     ]),
   );
 
@@ -18,23 +18,20 @@ test("Resumption.knows() tells which markets have a message, and that one withou
   assert.equal(resumption().knows(EPOCH + 1, 1), undefined);
 });
 
-test("Resumption.missedBefore() counts what the stream does not hold any more", () => {
-  assert.equal(resumption().missedBefore(EPOCH, 5), 0);
-  assert.equal(resumption().missedBefore(EPOCH, 11), 0);
-  assert.equal(resumption().missedBefore(EPOCH, 13), 2);
-  assert.equal(resumption().missedBefore(EPOCH + 1, 13), undefined);
+test("Resumption.common is up to where all markets have the messages", () => {
+  assert.deepEqual([...resumption().common], [[EPOCH, { seq: 10, ticks: 100 }]]);
 });
 
 test("Resumption.positionsOf() never falls behind the snapshot while the stream is read again", () => {
   const read = new Map([
-    [EPOCH, 12],
-    [EPOCH + 1, 3],
+    [EPOCH, { seq: 12, ticks: 120 }],
+    [EPOCH + 1, { seq: 3, ticks: 30 }],
   ]);
   assert.deepEqual(
     [...resumption().positionsOf("ETH-USDT", read)],
     [
-      [EPOCH, 14],
-      [EPOCH + 1, 3],
+      [EPOCH, { seq: 14, ticks: 140 }],
+      [EPOCH + 1, { seq: 3, ticks: 30 }],
     ],
   );
   assert.deepEqual([...resumption().positionsOf("ADA-USDT", read)], [...read]);

@@ -25,9 +25,10 @@ interface Sent {
   /** Trades: id and time, ms after the start. */
   readonly trades: readonly (readonly [id: number, timeMs: number])[];
   readonly ageMs?: number;
+  readonly ticksBefore?: number;
 }
 
-function message({ epoch, seq, trades, ageMs = 0 }: Sent): TickMessage {
+function message({ epoch, seq, trades, ageMs = 0, ticksBefore }: Sent): TickMessage {
   const ticks = new TickBuffer(16);
   for (const [id, timeMs] of trades) {
     const i = ticks.length++;
@@ -37,7 +38,7 @@ function message({ epoch, seq, trades, ageMs = 0 }: Sent): TickMessage {
     ticks.quantity[i] = 1;
     ticks.timeMs[i] = START_MS + timeMs;
   }
-  return { epoch, seq, sentMs: Date.now() - ageMs, venueMs: 0, ticks, down: [] };
+  return { epoch, seq, sentMs: Date.now() - ageMs, venueMs: 0, ticks, down: [], ticksBefore };
 }
 
 function start(tickMaxLagMs = 0) {
@@ -56,8 +57,8 @@ function start(tickMaxLagMs = 0) {
 test("VenueCandles takes each message once", () => {
   const { take, outcomes } = start();
   const sent = { epoch: createEpoch(), seq: 1, trades: [[1, 100]] as const };
-  assert.deepEqual(take(sent), { fate: "applied", missed: 0 });
-  assert.deepEqual(take(sent), { fate: "duplicate", missed: 0 });
+  assert.deepEqual(take(sent), { fate: "applied", missed: 0, missedTicks: 0 });
+  assert.deepEqual(take(sent), { fate: "duplicate", missed: 0, missedTicks: 0 });
   assert.equal(outcomes.total, 1);
 });
 
@@ -65,10 +66,10 @@ test("VenueCandles counts lost messages, and later ids tell which candles lack t
   const { take, candles } = start();
   const epoch = createEpoch();
   take({ epoch, seq: 1, trades: [[1, 100]] });
-  take({ epoch, seq: 2, trades: [[2, 1_100]] });
+  take({ epoch, seq: 2, trades: [[2, 1_100]], ticksBefore: 1 });
   // The third message is lost with two trades in it.
-  const report = take({ epoch, seq: 4, trades: [[5, 3_100]] });
-  assert.deepEqual(report, { fate: "applied", missed: 1 });
+  const report = take({ epoch, seq: 4, trades: [[5, 3_100]], ticksBefore: 4 });
+  assert.deepEqual(report, { fate: "applied", missed: 1, missedTicks: 2 });
   take({ epoch, seq: 5, trades: [[6, 5_100]] });
   const verdicts = [1, 2, 3, 4].map((second) => candles.get(second)!.complete);
   assert.deepEqual(verdicts, [false, false, false, true]);
@@ -104,6 +105,7 @@ test("VenueCandles skips messages that are older than TICK_MAX_LAG, and the cand
     {
       fate: "skipped",
       missed: 0,
+      missedTicks: 0,
     },
   );
   take({ epoch, seq: 4, trades: [[5, 1_900]] });

@@ -30,6 +30,7 @@ const header = fc.record(
     sentMs: fc.integer({ min: 0, max: 4e12 }),
     venueMs: fc.integer({ min: 0, max: 4e12 }),
     down: fc.subarray(["BTC-USDT", "ETH-USDT"]),
+    ticksBefore: fc.option(fc.nat(Number.MAX_SAFE_INTEGER), { nil: undefined }),
   },
   { noNullPrototype: true },
 );
@@ -103,6 +104,8 @@ test("TickDecoder names the reason", () => {
     ["envelope", [2, 1, 1, 0, 0, [], [], []]],
     ["envelope", { version: 1 }],
     ["envelope", [1, -1, 1, 0, 0, [], [], []]],
+    ["envelope", [1, 1, 1, 0, 0, [], [], [], -1]],
+    ["envelope", [1, 1, 1, 0, 0, [], [], [], 0, 0]],
     ["markets", [1, 1, 1, 0, 0, [market, market], [], []]],
     ["rows", [1, 1, 1, 0, 0, [market], [[0, 1, -5, 1, 0, 0, 0]], []]],
     ["tick", [1, 1, 1, 0, 0, [market], [[7, 1, 5, 1, 0, 0, 0]], []]],
