@@ -53,6 +53,8 @@ export interface IngestOptions {
 
 /** An actor that turns the frames of one venue into the tick stream. */
 export interface IngestActor extends Actor {
+  readonly venue: string;
+  readonly isRunning: boolean;
   /** What became of the ticks of each shard that has a market of the venue. */
   readonly shards: readonly ShardAccount[];
   /** What it did so far, in all its lives; a copy. */
@@ -81,9 +83,11 @@ export function createIngestActor(options: IngestOptions): IngestActor {
   const shards = [...numbers].sort((a, b) => a - b).map((shard) => new ShardAccount(shard));
   let life = new IngestLife(options, shards);
   let past: IngestAccount | undefined;
+  let isRunning = false;
   const account = () => (past === undefined ? life.account() : addAccounts(past, life.account()));
   return {
     name: `ingest-${exchange.venue}`,
+    venue: exchange.venue,
     permissions: {
       net: [hostOf(options.url), ...(options.busHosts ?? [])],
       env: ["WS_NO_BUFFER_UTIL", "WS_NO_UTF_8_VALIDATE"],
@@ -93,7 +97,15 @@ export function createIngestActor(options: IngestOptions): IngestActor {
       // Each run begins afresh, with an epoch that tells when: one that stood by for hours did not publish meanwhile.
       past = account();
       life = new IngestLife(options, shards);
-      await life.run(context);
+      isRunning = true;
+      try {
+        await life.run(context);
+      } finally {
+        isRunning = false;
+      }
+    },
+    get isRunning() {
+      return isRunning;
     },
     shards,
     account,

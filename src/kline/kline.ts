@@ -2,6 +2,7 @@ import type { Actor, ActorContext, Permissions } from "../actor/actor.ts";
 import type { CandlePublisher } from "../bus/candle_publisher.ts";
 import type { Bus } from "../bus/connection.ts";
 import type { LivePublisher } from "../bus/live_publisher.ts";
+import type { ReadLife } from "../bus/sequence_ledger.ts";
 import { registerService } from "../bus/service.ts";
 import { Snapshots } from "../bus/snapshots.ts";
 import { readStream } from "../bus/stream_reader.ts";
@@ -46,8 +47,12 @@ const OWN: ShardLease = { token: 0, isHeld: () => true };
 /** Makes candles of the ticks of one shard. */
 export class KlineActor implements Actor {
   readonly name: string;
+  readonly shard: number;
   readonly permissions: Permissions;
-  /** Ticks by what became of them, see `Outcome`, and `skipped` for those older than `TICK_MAX_LAG`. */
+  /**
+   * Ticks by what became of them, see `Outcome`; `resumed` if a snapshot had them, `skipped` if they were older than
+   * `TICK_MAX_LAG`, `repeated` if they were in a message that had come before.
+   */
   readonly ticks = new Tally();
   /** Messages that could not be read, by reason. */
   readonly badMessages = new Tally();
@@ -58,17 +63,18 @@ export class KlineActor implements Actor {
   readonly lag = new LagHistogram();
   readonly #options: KlineOptions;
   #messages = 0;
-  #received = 0;
-  #repeated = 0;
+  #read = 0;
   #lostTicks = 0;
   #lostBatches = 0;
   #unknownBatches = 0;
   #duplicateBatches = 0;
   #closed = 0;
   #revised = 0;
+  #life: KlineLife | undefined;
 
   constructor(options: KlineOptions) {
     this.name = `kline-${options.shard}`;
+    this.shard = options.shard;
     this.permissions = options.permissions;
     this.#options = options;
   }
@@ -78,6 +84,7 @@ export class KlineActor implements Actor {
     return {
       actor: this.name,
       messages: this.#messages,
+      read: this.#read,
       lostTicks: this.#lostTicks,
       lostBatches: this.#lostBatches,
       unknownBatches: this.#unknownBatches,
@@ -90,6 +97,15 @@ export class KlineActor implements Actor {
       lagP50Ms: this.lag.quantileMs(0.5),
       lagP99Ms: this.lag.quantileMs(0.99),
     };
+  }
+
+  get isRunning(): boolean {
+    return this.#life !== undefined;
+  }
+
+  /** By venue the publishers' lives in ticks, as far as they were read; none while the actor does not run. */
+  *lives(): Iterable<readonly [venue: string, Iterable<ReadLife>]> {
+    for (const [venue, candles] of this.#life?.venues ?? []) yield [venue, candles.lives()];
   }
 
   /** The same actor, for as long as a lease lasts. */
@@ -116,6 +132,7 @@ export class KlineActor implements Actor {
         else this.#revised++;
       },
     });
+    this.#life = life;
     const snapshotter = this.#createSnapshotter(lease);
     // Not AbortSignal.any: on Node 20 its result may be collected before it fires.
     const stop = new AbortController();
@@ -160,6 +177,7 @@ export class KlineActor implements Actor {
         await snapshotter.saveAll(life.venues, AbortSignal.timeout(SAVE_DEADLINE_MS));
     } finally {
       life.end();
+      if (this.#life === life) this.#life = undefined;
       signal.removeEventListener("abort", onStop);
       stop.abort();
       await saving;
@@ -205,7 +223,7 @@ export class KlineActor implements Actor {
       life.doubt(venue);
       return;
     }
-    this.#received += message.ticks.length;
+    this.#read += message.ticks.length;
     const { fate, missed, missedTicks } = life.take(venue, message);
     if (missed > 0) {
       this.#lostBatches += missed;
@@ -215,7 +233,7 @@ export class KlineActor implements Actor {
     }
     if (fate === "duplicate") {
       this.#duplicateBatches++;
-      this.#repeated += message.ticks.length;
+      if (message.ticks.length > 0) this.ticks.add("repeated", message.ticks.length);
     } else if (fate === "applied" && message.ticks.length > 0) this.#noteLag(message);
   }
 

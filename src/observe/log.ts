@@ -19,6 +19,17 @@ export function createLog(level: LogLevel): Logger {
   return pino(options, pino.destination({ dest: 2, sync: true }));
 }
 
+/** A log that writes nothing, and hands on the errors that it is told of. */
+export function watchErrors(onError: (error: unknown) => void): Logger {
+  return pino({
+    hooks: {
+      logMethod([fields]) {
+        if (typeof fields === "object" && fields !== null && "err" in fields) onError(fields.err);
+      },
+    },
+  });
+}
+
 function describeError(error: unknown): unknown {
   if (!(error instanceof Error)) {
     return { message: String(error) };

@@ -52,7 +52,11 @@ export class CandlePersistActor implements Actor {
   #lease: CandleLease | undefined;
   readonly #position: ReadPosition;
   readonly #rereader = new Rereader();
+  #isRunning = false;
+  #read = 0;
+  #elsewhere = 0;
   #received = 0;
+  #fenced = 0;
   #stale = 0;
 
   constructor(options: CandlePersistOptions) {
@@ -65,8 +69,11 @@ export class CandlePersistActor implements Actor {
     const { lane } = this.#options;
     return {
       actor: this.name,
+      read: this.#read,
+      elsewhere: this.#elsewhere,
       received: this.#received,
       staleRevisions: this.#stale,
+      fenced: this.#fenced,
       rereads: this.#rereader.rereads,
       badMessages: Object.fromEntries(this.badMessages.entries()),
       lines: Object.fromEntries(lane.lines.entries()),
@@ -86,6 +93,10 @@ export class CandlePersistActor implements Actor {
   /** Stores again what the stream holds, for InfluxDB has lost what it had. */
   storeAgain(): void {
     this.#rereader.restart();
+  }
+
+  get isRunning(): boolean {
+    return this.#isRunning;
   }
 
   /** Whether candles may be written now. A past owner that wakes up must not undo what the next one wrote. */
@@ -117,6 +128,7 @@ export class CandlePersistActor implements Actor {
       status: () => this.status(),
     });
     const known: Known = { revisions: new Map(), fence: new Fence() };
+    this.#isRunning = true;
     ready();
     try {
       const messages = this.#rereader.read(bus, streams, {
@@ -139,20 +151,29 @@ export class CandlePersistActor implements Actor {
       // The next owner begins with the oldest candle; what is stored by then is not overwritten by what comes late.
       if (this.#lease?.isHeld()) await lane.flush(AbortSignal.timeout(FLUSH_DEADLINE_MS));
     } finally {
+      this.#isRunning = false;
       await unregister();
     }
   }
 
   #onMessage(subject: string, data: Uint8Array, { revisions, fence }: Known): void {
     const { lane, ownedShards, shards, log } = this.#options;
+    this.#read++;
     try {
       const key = parseCandleSubject(subject);
       const shard = shardOf(`${key.venue}:${key.market}`, shards);
-      if (!ownedShards.has(shard)) return;
+      if (!ownedShards.has(shard)) {
+        this.#elsewhere++;
+        return;
+      }
       const candle = decodeCandle(key, data);
       this.#received++;
       const point = `${subject} ${candle.openMs}`;
-      if (fence.isPast(shard, candle.token) || (revisions.get(point) ?? -1) > candle.revision) {
+      if (fence.isPast(shard, candle.token)) {
+        this.#fenced++;
+        return;
+      }
+      if ((revisions.get(point) ?? -1) > candle.revision) {
         this.#stale++;
         return;
       }

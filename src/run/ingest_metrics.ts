@@ -14,6 +14,7 @@ const GATE_REJECTIONS: readonly GateRejection[] = [
   "stale_id",
 ];
 const REJECTIONS = [...FRAME_REJECTIONS, "binary", "oversized", ...GATE_REJECTIONS];
+const DROP_CAUSES = ["disconnected", "window_full", "too_large", "no_stream", "timeout"];
 const CONNECTION_ENDS: readonly CloseCause[] = [
   "stopped",
   "replaced",
@@ -62,8 +63,8 @@ export const VENUE_METRICS: readonly Metric<IngestAccount>[] = [
   counter("feed_frames_ignored_total", "Frames that are known and carry no trade.", ({ ignored }) => ignored),
   counter(
     "ticks_received_total",
-    "Trades and unreadable frames that came in: the sum of accepted, duplicate and rejected ones.",
-    ({ accepted, duplicates, rejected }) => accepted + duplicates + rejected.total,
+    "Trades and unreadable frames that came in: the sum of accepted, duplicate, rejected and held ones.",
+    ({ received }) => received,
   ),
   counter("ticks_accepted_total", "Distinct, plausible trades.", ({ accepted }) => accepted),
   counter(
@@ -78,16 +79,36 @@ export const VENUE_METRICS: readonly Metric<IngestAccount>[] = [
     ({ rejected }) => withNoughts(rejected, REJECTIONS),
   ),
   gauge(
+    "ticks_held",
+    "Trades that wait for another one to confirm their time or number, for a second at most.",
+    ({ held }) => held,
+  ),
+  gauge(
     "ticks_missing",
     "Trades that the venue numbered and that have not come; goes down when they come late.",
     ({ missing }) => missing,
   ),
   counter("ticks_published_total", "Trades that were sent to NATS.", ({ publishedTicks }) => publishedTicks),
+  counter(
+    "ticks_confirmed_total",
+    "Trades that NATS has confirmed: with the next two and those that were dropped, all that were accepted.",
+    ({ confirmedTicks }) => confirmedTicks,
+  ),
+  gauge(
+    "ticks_under_way",
+    "Trades that were sent to NATS, which has not answered yet.",
+    ({ underWayTicks }) => underWayTicks,
+  ),
+  gauge(
+    "ticks_collected",
+    "Trades that are about to be sent to NATS.",
+    ({ collectedTicks }) => collectedTicks,
+  ),
   countsBy(
     "cause",
     "ticks_dropped_total",
-    "Trades that were lost before they were sent to NATS, because it was too slow or not there.",
-    ({ droppedTicks }) => withNoughts(droppedTicks, ["congested", "refused"]),
+    "Trades that NATS did not take or confirm, because it was too slow or not there.",
+    ({ droppedTicks }) => withNoughts(droppedTicks, DROP_CAUSES),
   ),
   gauge(
     "venue_time_seconds",
@@ -112,7 +133,6 @@ export const TICK_MESSAGE_METRICS: readonly Metric<IngestRole>[] = [
     "cause",
     "tick_messages_dropped_total",
     "Messages with trades that NATS did not take or confirm; candles that lack them are not complete.",
-    ({ dropped }) =>
-      withNoughts(dropped, ["disconnected", "window_full", "too_large", "no_stream", "timeout"]),
+    ({ dropped }) => withNoughts(dropped, DROP_CAUSES),
   ),
 ];

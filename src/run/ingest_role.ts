@@ -9,7 +9,9 @@ import { createIngestActor, type IngestActor } from "../ingest/ingest.ts";
 import type { IngestAccount } from "../ingest/ingest_account.ts";
 import { Tally } from "../observe/tally.ts";
 import type { SimulatedVenue } from "../simulator/simulated_venue.ts";
+import { registerAccounts } from "./account_service.ts";
 import { divideAmongAll, type Supervision } from "./leased.ts";
+import { ingestAccounts } from "./process_accounts.ts";
 import { natsHosts, openBus, type Setting } from "./setting.ts";
 
 /** The ingest actors of a process. */
@@ -61,17 +63,18 @@ export async function openIngest(setting: Setting, urls: VenueUrls): Promise<Ing
       busHosts: natsHosts(config),
     }),
   );
-  const unregister = await Promise.all(
-    actors.map((actor) =>
+  const unregister = await Promise.all([
+    registerAccounts(bus, () => ingestAccounts({ actors })),
+    ...actors.map((actor) =>
       registerService(bus, {
         name: "tickline-ingest",
         description: "Turns a venue's trades into tick batches",
-        metadata: { venue: actor.account().venue },
+        metadata: { venue: actor.venue },
         status: () => toPlain(actor.account()),
       }),
     ),
-  );
-  const pieces = actors.map((actor) => [pieceOf(actor.account().venue, config), () => actor] as const);
+  ]);
+  const pieces = actors.map((actor) => [pieceOf(actor.venue, config), () => actor] as const);
   const permissions = {
     net: [...new Set(actors.flatMap((actor) => actor.permissions.net))],
     env: [...new Set(actors.flatMap((actor) => actor.permissions.env))],

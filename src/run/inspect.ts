@@ -1,90 +1,106 @@
 import type { Bus } from "../bus/connection.ts";
-import { overviewServices, overviewStreams } from "../bus/overview.ts";
-import type { Config } from "../config.ts";
-import { createLog } from "../observe/log.ts";
+import { overviewStreams, type StreamOverview } from "../bus/overview.ts";
+import { isRefusedRequest } from "../bus/refused_login.ts";
 import { CommandError } from "./command_error.ts";
-import { openBus, type Setting } from "./setting.ts";
+import { gatherSheet, type SystemAccounts } from "./gather_sheet.ts";
+import { loginOf, openForInspection } from "./open_for_inspection.ts";
+import type { RoleAccounts } from "./process_accounts.ts";
+import type { Setting } from "./setting.ts";
+import { sheetText } from "./sheet_text.ts";
+import { textTable } from "./text_table.ts";
 
-const CONNECT_DEADLINE_MS = 5_000;
+/** Where the name of a consumer tells whose it is. */
+const READER_NAME = /^((?:kline|persist-ticks)-\d+|persist-candles)-\w{8}$/;
 
-/** `make inspect`: streams, consumers and the accounts of all actors, from any terminal. */
+/** `make inspect`: streams, consumers and the balance of all processes, from any terminal. */
 export async function runInspect({ config, signal }: Setting): Promise<void> {
   const bus = await openForInspection(config, signal);
   try {
-    const streams = await overviewStreams(bus);
-    print(
-      ["stream", "messages", "bytes", "last seq", "oldest"],
-      streams.map(({ name, messages, bytes, lastSeq, oldestMs }) => [
-        name,
-        String(messages),
-        String(bytes),
-        String(lastSeq),
-        oldestMs === undefined ? "-" : `${(oldestMs / 1_000).toFixed(1)} s`,
-      ]),
-    );
-    print(
-      ["consumer", "stream", "filter", "to read"],
-      streams.flatMap(({ name: stream, consumers }) =>
-        consumers.map(({ name, filter, pending }) => [name, stream, filter, String(pending)]),
-      ),
-    );
-    const services = await overviewServices(bus);
-    print(
-      ["actor", "what it counted"],
-      services
-        .map(({ name, metadata, status }) => [
-          `${name} ${Object.values(metadata).join(" ")}`,
-          shorten(status),
-        ])
-        .toSorted(([a], [b]) => a!.localeCompare(b!, "en", { numeric: true })),
+    process.stdout.write(`${await inspectionText(bus)}\n`);
+  } catch (cause) {
+    if (!isRefusedRequest(cause)) throw cause;
+    throw new CommandError(
+      `Cannot inspect: NATS does not let ${loginOf(config)} ask for streams and accounts, as user "inspect" of deploy/nats.conf may`,
+      { cause },
     );
   } finally {
     await bus.close();
   }
 }
 
-/** Connects within a few seconds or not at all: somebody sits and waits for it. */
-async function openForInspection(config: Config, signal: AbortSignal): Promise<Bus> {
-  // Not AbortSignal.any: a timeout that only it refers to may be collected before it fires (nodejs/node issue 57736).
-  const giveUp = new AbortController();
-  const abort = () => giveUp.abort();
-  const timer = setTimeout(abort, CONNECT_DEADLINE_MS);
-  signal.addEventListener("abort", abort, { once: true });
-  try {
-    const setting = { config, log: createLog("silent"), signal: giveUp.signal };
-    return (await openBus(setting, "inspect")).bus;
-  } catch (cause) {
-    if (!giveUp.signal.aborted) throw cause;
-    const servers = config.natsServers.join(",");
-    throw new CommandError(`Cannot inspect: no NATS server answers at ${servers} (NATS_URL)`, { cause });
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener("abort", abort);
-  }
+async function inspectionText(bus: Bus): Promise<string> {
+  // Streams first: who reads by then is asked after it.
+  const streams = await overviewStreams(bus);
+  const accounts = await gatherSheet(bus);
+  const { roles, sheet } = accounts;
+  const missing = unanswered(streams, accounts);
+  return [
+    streamTable(streams),
+    consumerTable(streams),
+    ...(roles.length > 0 ? [processTable(roles)] : []),
+    ...(missing.length > 0 ? [missing.join("\n")] : []),
+    sheetText(sheet),
+  ].join("\n\n");
 }
 
-/** An account without what is nought. */
-function shorten(status: unknown): string {
-  if (typeof status !== "object" || status === null) return "no answer";
-  const parts: string[] = [];
-  for (const [name, value] of Object.entries(status)) {
-    if (typeof value === "object" && value !== null) {
-      for (const [cause, count] of Object.entries(value)) parts.push(`${name}.${cause} ${count}`);
-    } else if (value !== 0 && value !== "") {
-      parts.push(`${name} ${typeof value === "number" ? Number(value.toFixed(2)) : value}`);
-    }
-  }
-  return parts.join(", ");
-}
-
-function print(header: readonly string[], rows: readonly (readonly string[])[]): void {
-  const widths = header.map((title, column) =>
-    Math.max(title.length, ...rows.map((row) => row[column]!.length)),
+function streamTable(streams: readonly StreamOverview[]): string {
+  return textTable(
+    ["stream", "messages", "bytes", "last seq", "oldest"],
+    streams.map(({ name, messages, bytes, lastSeq, oldestMs }) => [
+      name,
+      String(messages),
+      String(bytes),
+      String(lastSeq),
+      oldestMs === undefined ? "-" : `${(oldestMs / 1_000).toFixed(1)} s`,
+    ]),
   );
-  const line = (cells: readonly string[]) =>
-    cells
-      .map((cell, column) => cell.padEnd(column === cells.length - 1 ? 0 : widths[column]!))
-      .join("  ")
-      .trimEnd();
-  process.stdout.write(`${[header, ...rows].map(line).join("\n")}\n\n`);
+}
+
+function consumerTable(streams: readonly StreamOverview[]): string {
+  const rows = streams.flatMap(({ name: stream, consumers }) =>
+    consumers.map(({ name, filter, pending }) => [name, stream, filter, String(pending)]),
+  );
+  return textTable(
+    ["consumer", "stream", "filter", "to read"],
+    rows.toSorted(([a], [b]) => a!.localeCompare(b!, "en", { numeric: true })),
+  );
+}
+
+function processTable(roles: readonly RoleAccounts[]): string {
+  return textTable(
+    ["process", "role", "actors", "lag p50", "lag p99"],
+    roles.map(({ pid, role, running, lag }) => [
+      String(pid),
+      role,
+      shorten(running),
+      lag === undefined ? "-" : `${lag.p50Ms.toFixed(2)} ms`,
+      lag === undefined ? "-" : `${lag.p99Ms.toFixed(2)} ms`,
+    ]),
+  );
+}
+
+/** `kline-0, kline-1, kline-2` as `kline-0,1,2`; `none` for a process that stands by. */
+function shorten(actors: readonly string[]): string {
+  const shards = new Map<string, string[]>();
+  for (const actor of actors) {
+    const [, kind = actor, shard] = /^(.*)-(\d+)$/.exec(actor) ?? [];
+    shards.set(kind, [...(shards.get(kind) ?? []), ...(shard === undefined ? [] : [shard])]);
+  }
+  if (shards.size === 0) return "none";
+  return [...shards].map(([kind, own]) => (own.length === 0 ? kind : `${kind}-${own.join()}`)).join(" ");
+}
+
+/** Who did not answer, and whose consumer is there though nobody says that it is his. */
+function unanswered(streams: readonly StreamOverview[], { roles, silent }: SystemAccounts): string[] {
+  const running = new Set(roles.flatMap((role) => role.running));
+  const readers = streams.flatMap(({ consumers }) =>
+    consumers.flatMap(({ name }) => READER_NAME.exec(name)?.[1] ?? []),
+  );
+  const unclaimed = [...new Set(readers)].filter((actor) => !running.has(actor)).sort();
+  return [
+    ...silent.map((who) => `no answer from ${who}: its counts are missing below`),
+    ...unclaimed.map(
+      (actor) => `no answer from ${actor}, which has a consumer: killed, or not to be reached`,
+    ),
+  ];
 }

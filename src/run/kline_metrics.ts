@@ -10,6 +10,11 @@ export const KLINE_METRICS: readonly Metric<KlineActor>[] = [
     (actor) => actor.status().messages,
   ),
   counter(
+    "kline_lost_ticks_total",
+    "Trades that are missing from their numbering, so dropped by ingest or shed by NATS.",
+    (actor) => actor.status().lostTicks,
+  ),
+  counter(
     "kline_lost_messages_total",
     "Messages that are missing from their numbering, so lost on the way; candles that lack them are not complete.",
     (actor) => actor.status().lostBatches,
@@ -26,8 +31,9 @@ export const KLINE_METRICS: readonly Metric<KlineActor>[] = [
     "outcome",
     "kline_ticks_total",
     "Trades by what became of them: accepted into an open candle, late into a closed one, too_late for any, " +
-      "duplicate, or skipped for TICK_MAX_LAG.",
-    ({ ticks }) => withNoughts(ticks, ["accepted", "late", "too_late", "duplicate", "skipped"]),
+      "duplicate, resumed from a snapshot, skipped for TICK_MAX_LAG, or repeated in a message that came again.",
+    ({ ticks }) =>
+      withNoughts(ticks, ["accepted", "late", "too_late", "duplicate", "resumed", "skipped", "repeated"]),
   ),
   counter(
     "candles_closed_total",
@@ -57,5 +63,10 @@ export const CANDLE_METRICS: readonly Metric<KlineRole>[] = [
     "candles_retried_total",
     "How often a candle was sent again; none is lost.",
     ({ candles }) => candles.retried,
+  ),
+  counter(
+    "live_skipped_total",
+    "Updates of open candles that were not sent, for lack of a connection or a stream; the next one replaces them.",
+    ({ live }) => live.skipped,
   ),
 ];

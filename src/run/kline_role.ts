@@ -6,7 +6,9 @@ import { KlineActor } from "../kline/kline.ts";
 import { planLevels } from "../kline/level.ts";
 import type { Lease } from "../lease/lease.ts";
 import { createCalendar } from "../market/calendar.ts";
+import { registerAccounts } from "./account_service.ts";
 import { divideAmongAll, type Supervision } from "./leased.ts";
+import { klineAccounts } from "./process_accounts.ts";
 import { natsHosts, openBus, type Setting } from "./setting.ts";
 
 /** The stream must hold what came after the latest snapshot, with time to spare for a restart. */
@@ -18,6 +20,7 @@ export interface KlineRole {
   readonly bus: Bus;
   readonly actors: readonly KlineActor[];
   readonly candles: CandlePublisher;
+  readonly live: LivePublisher;
   /** What is to be run: the actors, or one that runs those of which this process has the lease. */
   supervised(supervision: Supervision): readonly Actor[];
   close(): Promise<void>;
@@ -55,6 +58,7 @@ export async function openKline(setting: Setting): Promise<KlineRole> {
         log,
       }),
   );
+  const unregister = await registerAccounts(bus, () => klineAccounts({ actors, candles, live }));
   const pieces = actors.map((actor, index) => {
     const under = (lease: Lease) => actor.under(lease);
     return [`kline.${config.ownShards[index]}`, under] as const;
@@ -63,11 +67,13 @@ export async function openKline(setting: Setting): Promise<KlineRole> {
     bus,
     actors,
     candles,
+    live,
     supervised: config.hasFixedShards
       ? () => actors
       : divideAmongAll(bus, setting, { name: "kline", pieces: new Map(pieces), permissions }),
     async close() {
       candles.close();
+      await unregister();
       await bus.close();
     },
   };

@@ -7,13 +7,23 @@ import type { InfluxLane } from "../store/influx_lane.ts";
 export const CANDLE_PERSIST_METRICS: readonly Metric<CandlePersistActor>[] = [
   counter(
     "persist_candles_total",
-    "Candles and revisions that were read from NATS.",
+    "Candles and revisions of the shards that this process stores that were read from NATS.",
     (actor) => actor.status().received,
   ),
   counter(
     "persist_stale_candles_total",
     "Revisions that were not stored because a newer one had been.",
     (actor) => actor.status().staleRevisions,
+  ),
+  counter(
+    "persist_fenced_candles_total",
+    "Candles that were not stored because a past owner of their shard had published them.",
+    (actor) => actor.status().fenced,
+  ),
+  counter(
+    "persist_other_candles_total",
+    "Candles that were read and left to the process that stores their shard.",
+    (actor) => actor.status().elsewhere,
   ),
 ];
 
@@ -22,8 +32,14 @@ export const TICK_PERSIST_METRICS: readonly Metric<TickPersistActor>[] = [
   countsBy(
     "outcome",
     "persist_ticks_total",
-    "Trades that were read from NATS to be stored: received, or skipped for TICK_MAX_LAG.",
-    ({ ticks }) => withNoughts(ticks, ["received", "skipped"]),
+    "Trades that were read from NATS to be stored: received, skipped for TICK_MAX_LAG, repeated in a message that came " +
+      "again, or of a bad_name that InfluxDB cannot have.",
+    ({ ticks }) => withNoughts(ticks, ["received", "skipped", "repeated", "bad_name"]),
+  ),
+  counter(
+    "persist_lost_ticks_total",
+    "Trades that NATS shed, or never had, before they could be stored.",
+    (actor) => actor.status().lostTicks,
   ),
   counter(
     "persist_lost_messages_total",
@@ -47,8 +63,9 @@ export const LANE_METRICS: readonly Metric<InfluxLane>[] = [
   countsBy(
     "outcome",
     "influx_lines_total",
-    "Lines by what became of them: stored, beyond_retention (older than InfluxDB keeps), or poison (it refuses them).",
-    ({ lines }) => withNoughts(lines, ["stored", "beyond_retention", "poison"]),
+    "Lines by what became of them: stored, beyond_retention (older than InfluxDB keeps), poison (it refuses them), or " +
+      "left to the process that took over.",
+    ({ lines }) => withNoughts(lines, ["stored", "beyond_retention", "poison", "left"]),
   ),
   gauge("influx_pending_lines", "Lines that are not stored yet.", ({ pending }) => pending),
   countsBy(

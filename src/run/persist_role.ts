@@ -7,7 +7,9 @@ import { Restoration } from "../persist/restoration.ts";
 import { TickPersistActor } from "../persist/tick_persist.ts";
 import { InfluxLane } from "../store/influx_lane.ts";
 import { CANDLE_POLICY, type Policy, provision, TICK_POLICY } from "../store/provision.ts";
+import { registerAccounts } from "./account_service.ts";
 import { divideAmongAll, type Supervision } from "./leased.ts";
+import { persistAccounts } from "./process_accounts.ts";
 import { influxTarget, natsHosts, openBus, type Setting } from "./setting.ts";
 
 const CANDLE_FLUSH_MS = 200;
@@ -92,6 +94,9 @@ export async function openPersist(setting: Setting): Promise<PersistRole> {
   const tickActors = tickShards.map(
     (shard) => new TickPersistActor({ ...common, shard, tickMaxLagMs: config.tickMaxLagMs, lane: tickLane }),
   );
+  const unregister = await registerAccounts(bus, () =>
+    persistAccounts({ candleActor, candleLane, tickActors, tickLane }),
+  );
   const pieces = new Map<string, (lease: Lease) => Actor>([["candles", (lease) => candleActor.under(lease)]]);
   for (const [index, actor] of tickActors.entries()) pieces.set(`ticks.${tickShards[index]}`, () => actor);
   const { permissions } = common;
@@ -110,6 +115,7 @@ export async function openPersist(setting: Setting): Promise<PersistRole> {
     async close() {
       restoration.close();
       const left = (await candleLane.close()) + (await tickLane.close());
+      await unregister();
       await bus.close();
       return left;
     },

@@ -29,8 +29,13 @@ const PROCESS_METRICS: readonly Metric<Observation>[] = [
 const LOSS_METRICS: readonly Metric<Roles>[] = [
   counter(
     "lost_total",
-    "What this process lost on the way into candles, or InfluxDB refused, all causes; other metrics say which.",
+    "Trades and candles that this process lost on the way, or InfluxDB refused, all causes; other metrics say which.",
     (roles) => statusOf(roles).lost,
+  ),
+  gauge(
+    "unexplained",
+    "Trades and candles of which this process does not know what became of them; never anything but 0 without a bug.",
+    (roles) => statusOf(roles).unexplained,
   ),
 ];
 

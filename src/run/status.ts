@@ -1,5 +1,7 @@
+import { type Account, totalUnexplained } from "../observe/account.ts";
 import { LagHistogram } from "../observe/lag_histogram.ts";
 import type { Tally } from "../observe/tally.ts";
+import { ingestAccounts, klineAccounts, persistAccounts } from "./process_accounts.ts";
 import type { Roles } from "./stages.ts";
 
 /** What a process did so far. */
@@ -12,7 +14,10 @@ export interface Status {
   readonly rejected: number;
   /** Trades that the venue numbered and that did not come. */
   readonly missing: number;
-  /** Ticks and batches that the pipeline itself lost, all causes. */
+  /**
+   * Ticks and candles that the pipeline itself lost, all causes; a message of which nobody knows what it held counts as
+   * one.
+   */
   readonly lost: number;
   readonly lostByCause: Readonly<Record<string, number>>;
   readonly candlesClosed: number;
@@ -21,6 +26,8 @@ export interface Status {
   readonly ticksStored: number;
   /** Lines that wait for InfluxDB. */
   readonly pending: number;
+  /** Ticks and candles that are in no line of any account: more than 0 is a bug. */
+  readonly unexplained: number;
 }
 
 /** Adds up the accounts of all actors of a process. */
@@ -34,15 +41,19 @@ export function statusOf({ ingest, kline, persist }: Roles): Status {
   for (const account of accounts) {
     for (const [cause, count] of account.droppedTicks.entries()) lose(`tick_${cause}`, count);
   }
-  for (const [cause, count] of ingest?.dropped.entries() ?? []) lose(`batch_${cause}`, count);
+  // What readers miss because it was dropped here is lost once.
+  const dropped = sum(accounts, ({ droppedTicks }) => droppedTicks.total);
+  const shed = sum(klines, (actor) => actor.status().lostTicks);
+  lose("tick_missing", Math.max(0, shed - dropped));
   for (const actor of klines) {
-    lose("batch_missing", actor.status().lostBatches);
+    lose("message_missing", actor.status().unknownBatches);
     lose("message_bad", actor.badMessages.total);
     lose("tick_skipped", actor.ticks.get("skipped"));
     lose("tick_too_late", actor.ticks.get("too_late"));
   }
   for (const actor of persist?.tickActors ?? []) {
-    lose("history_batch_missing", actor.status().lostBatches);
+    lose("history_tick_missing", actor.status().lostTicks);
+    lose("history_message_missing", actor.status().unknownBatches);
     lose("history_message_bad", actor.badMessages.total);
     lose("history_tick_skipped", actor.ticks.get("skipped"));
   }
@@ -51,8 +62,6 @@ export function statusOf({ ingest, kline, persist }: Roles): Status {
   lose("history_tick_poison", persist?.tickLane.lines.get("poison") ?? 0);
   lose("candle_beyond_retention", persist?.candleLane.lines.get("beyond_retention") ?? 0);
   lose("history_tick_beyond_retention", persist?.tickLane.lines.get("beyond_retention") ?? 0);
-  const sum = <T>(items: readonly T[], value: (item: T) => number) =>
-    items.reduce((total, item) => total + value(item), 0);
   return {
     ticks: sum(accounts, ({ accepted }) => accepted),
     inCandles: sum(klines, ({ ticks }) => ticks.get("accepted") + ticks.get("late")),
@@ -66,7 +75,21 @@ export function statusOf({ ingest, kline, persist }: Roles): Status {
     candlesStored: stored(persist?.candleLane.lines),
     ticksStored: stored(persist?.tickLane.lines),
     pending: (persist?.candleLane.pending ?? 0) + (persist?.tickLane.pending ?? 0),
+    unexplained: totalUnexplained(accountsOf({ ingest, kline, persist })),
   };
+}
+
+/** The accounts of all roles of a process. */
+export function accountsOf({ ingest, kline, persist }: Roles): Account[] {
+  return [
+    ...(ingest === undefined ? [] : ingestAccounts(ingest).accounts),
+    ...(kline === undefined ? [] : klineAccounts(kline).accounts),
+    ...(persist === undefined ? [] : persistAccounts(persist).accounts),
+  ];
+}
+
+function sum<T>(each: readonly T[], value: (one: T) => number): number {
+  return each.reduce((total, one) => total + value(one), 0);
 }
 
 function stored(lines: Tally | undefined): number {

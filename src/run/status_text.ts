@@ -58,6 +58,7 @@ export function summaryOf({ roles, status, lag, rate }: StatusText, elapsedMs: n
     persist && `candles stored  ${whole(status.candlesStored)}`,
     persist && `ticks stored    ${whole(status.ticksStored)}`,
     `lost            ${lostOf(status)}`,
+    `unexplained     ${whole(status.unexplained)}`,
     kline && `lag             p50 ${p50}, p99 ${p99}, max ${max}`,
   ];
   return lines.filter((line) => line !== undefined).join("\n");

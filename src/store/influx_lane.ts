@@ -83,6 +83,11 @@ export class InfluxLane {
     this.#workers = Array.from({ length: options.inFlight }, () => this.#work());
   }
 
+  /** Lines that were ever taken: each is pending, or in {@link lines}. */
+  get taken(): number {
+    return this.#taken;
+  }
+
   /** Lines that are not stored yet. */
   get pending(): number {
     return this.#waiting.length + this.#sending;

@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
@@ -9,7 +10,7 @@ import { openIngest, venueUrls } from "../../src/run/ingest_role.ts";
 import { openKline } from "../../src/run/kline_role.ts";
 import { openPersist } from "../../src/run/persist_role.ts";
 import { runRoles } from "../../src/run/stages.ts";
-import { type Status, statusOf } from "../../src/run/status.ts";
+import { accountsOf, type Status, statusOf } from "../../src/run/status.ts";
 import { type Influxd, startInfluxd } from "../../src/servers/influxd.ts";
 import { type NatsServer, startNatsServer } from "../../src/servers/nats_server.ts";
 import { createInfluxClient } from "../../src/store/provision.ts";
@@ -88,7 +89,9 @@ export async function startPipeline(t: TestContext, env: Environment): Promise<P
     await running;
     await nats.stop();
     await influxd.stop();
-    return statusOf(roles);
+    const status = statusOf(roles);
+    assert.equal(status.unexplained, 0, JSON.stringify(accountsOf(roles)));
+    return status;
   };
   let stopped: Promise<Status> | undefined;
   const pipeline: Pipeline = {

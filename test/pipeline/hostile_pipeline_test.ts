@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { Bus } from "../../src/bus/connection.ts";
-import { overviewServices } from "../../src/bus/overview.ts";
+import { askServices, findServices } from "../../src/bus/overview.ts";
 import { createLog } from "../../src/observe/log.ts";
 import { BinanceServer } from "../../src/simulator/binance_server.ts";
 import { hostileFrames, tradeFrame } from "../ingest/hostile_frames.ts";
@@ -29,8 +29,9 @@ async function ingestAccount(t: TestContext, natsUrl: string): Promise<Account> 
   const { signal } = new AbortController();
   const bus = await Bus.open({ servers: [natsUrl], name: "test", log: createLog("silent"), signal });
   t.after(() => bus.close());
-  const services = await overviewServices(bus);
-  return services.find(({ name }) => name === "tickline-ingest")!.status as Account;
+  const actors = (await findServices(bus)).filter(({ metadata }) => metadata.venue === "binance");
+  const [actor] = await askServices(bus, actors);
+  return actor!.status as Account;
 }
 
 function tradeOf(frame: string): ReferenceTrade {

@@ -40,4 +40,5 @@ test("inspect shows a server without streams and actors", async (t) => {
   assert.deepEqual(await command.ends(DEADLINE_MS), { code: 0, signal: null }, command.stderr);
   assert.equal(command.stderr, "");
   assert.match(command.stdout, /^stream /m);
+  assert.match(command.stdout, /\nunexplained 0\n$/);
 });

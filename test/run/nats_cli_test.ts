@@ -39,7 +39,14 @@ const CALLS: readonly (readonly [string, readonly RegExp[]])[] = [
   ["stream get TICKS --last-for=ticks.2.sim", [/ on Subject ticks\.2\.sim\n/]],
   ["sub candles.> --count=2", [/\[#1\] Received on "candles\.sim\./, /\[#2\] Received on "candles\.sim\./]],
   ["sub live.sim.BTC-USDT.1m --count=1", [/\[#1\] Received on "live\.sim\.BTC-USDT\.1m"/]],
-  ["micro info tickline-ingest", [/Description: Turns a venue's trades/, /Metadata: venue: sim/]],
+  // The actor answers, or its process.
+  [
+    "micro info tickline-ingest",
+    [
+      /Description: (Turns a venue's trades|Keeps the accounts of a process)/,
+      /(Metadata: | )(venue: sim|account: ingest)\n/,
+    ],
+  ],
 ];
 
 test("the nats CLI shows streams, consumers, messages and actors", { skip: skipReason() }, async (t) => {
@@ -72,13 +79,14 @@ test("the nats CLI shows streams, consumers, messages and actors", { skip: skipR
   });
   // The CLI collects answers for a moment only, which a loaded machine may miss: it is asked until all are in.
   await t.test("nats micro ls: all actors", async () => {
-    const all = { "tickline-ingest": 1, "tickline-kline": 8, "tickline-persist": 9 };
+    // One for each actor, and one for the accounts of each role of a process.
+    const all = { "tickline-ingest": 2, "tickline-kline": 9, "tickline-persist": 10 };
     let counts: Record<string, number> = {};
     const answered = async () => {
       counts = {};
       const services = JSON.parse((await call("micro ls --json")).toString()) as { name: string }[];
       for (const { name } of services) counts[name] = (counts[name] ?? 0) + 1;
-      return services.length >= 18;
+      return services.length >= 21;
     };
     await until("all actors answer", answered, CALL_TIMEOUT_MS);
     assert.deepEqual(counts, all);
@@ -87,15 +95,19 @@ test("the nats CLI shows streams, consumers, messages and actors", { skip: skipR
     let rows: string[][] = [];
     const answered = async () => {
       rows = rowsOf(await call("micro stats tickline-kline")).filter(([, endpoint]) => endpoint === "status");
-      return rows.length === 8;
+      return rows.length === 9;
     };
     await until("all actors answer", answered, CALL_TIMEOUT_MS);
-    const [id] = rows[0]!;
-    const answer = await call(`request tickline.status.tickline-kline.${id} --raw`);
-    assert.match(String(JSON.parse(answer.toString()).actor), /^kline-\d$/);
+    const said: unknown[] = [];
+    for (const [id] of rows) {
+      const answer = await call(`request tickline.status.tickline-kline.${id} --raw`);
+      const { actor, role } = JSON.parse(answer.toString()) as { actor?: string; role?: string };
+      said.push(actor ?? role);
+    }
+    const shards = Array.from({ length: 8 }, (_, shard) => shard);
+    assert.deepEqual(said.toSorted(), ["kline", ...shards.map((shard) => `kline-${shard}`)]);
     await until("all actors answer", answered, CALL_TIMEOUT_MS);
-    const [, , requests, , errors] = rows.find(([other]) => other === id)!;
-    assert.deepEqual([requests, errors], ["1", "0"]);
+    for (const [, , requests, , errors] of rows) assert.deepEqual([requests, errors], ["1", "0"]);
   });
   await t.test("nats sub --raw: the bytes of a candle", async () => {
     const bytes = await call("sub candles.sim.BTC-USDT.1s --count=1 --raw");

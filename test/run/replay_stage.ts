@@ -13,6 +13,7 @@ import {
   storedCandles,
 } from "../pipeline/expected_candles.ts";
 import { createStore, type Store, until } from "../pipeline/harness.ts";
+import { untilBalanced } from "./balance.ts";
 import { Command } from "./command.ts";
 import { inTurn, replayedTrades } from "./replayed_trades.ts";
 
@@ -126,11 +127,13 @@ export class ReplayStage {
     await until("all ticks are stored", isStored, DEADLINE_MS);
   }
 
-  /** Stops commands as an operator does; each must end in order. */
+  /** Stops commands as an operator does: their accounts must balance, and each must end in order. */
   async stop(...commands: readonly Command[]): Promise<void> {
+    await untilBalanced(this.natsUrl);
     for (const command of commands) command.send("SIGTERM");
     for (const command of commands) {
       assert.deepEqual(await command.ends(), { code: 0, signal: null }, command.stderr);
+      assert.match(command.stdout, /\nunexplained +0\n/);
     }
   }
 

@@ -6,7 +6,7 @@ import { until } from "../pipeline/harness.ts";
 import { Command, type Exit, leftIn, privateFolder, serversIn } from "./command.ts";
 
 const SUMMARY =
-  /ran [\d.]+ s\nticks in +([\d,]+) .*\nticks in candles ([\d,]+), .*\ncandles stored +([\d,]+)\nticks stored +([\d,]+)\nlost +0\nlag +p50 [\d.]+ ms, p99 [\d.]+ ms, max [\d.]+ ms\n$/;
+  /ran [\d.]+ s\nticks in +([\d,]+) .*\nticks in candles ([\d,]+), .*\ncandles stored +([\d,]+)\nticks stored +([\d,]+)\nlost +0\nunexplained +0\nlag +p50 [\d.]+ ms, p99 [\d.]+ ms, max [\d.]+ ms\n$/;
 const STATUS_LINE = /^ticks\/s \d.* lag p50 .* lost 0 .*candles stored .*ticks stored .*$/m;
 const SERVER_URLS = /^nats-server (nats:\S+)\ninfluxd +(http:\S+)\nmarket +(ws:\S+)\n/;
 const CLEAN: Exit = { code: 0, signal: null };

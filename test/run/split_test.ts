@@ -24,7 +24,7 @@ test("one ingest process and two worker processes store each candle of a replay 
   await stage.untilRight();
   const inspect = stage.run("inspect");
   assert.deepEqual(await inspect.ends(), { code: 0, signal: null }, inspect.stderr);
-  checkInspection(inspect.stdout);
+  checkInspection(inspect.stdout, stage.trades.length);
 
   await stage.stop(ingest, ...workers);
   for (const command of [ingest, ...workers]) {
@@ -59,8 +59,8 @@ async function checkMessages(natsUrl: string, store: Store): Promise<void> {
   }
 }
 
-/** Every stream, every consumer and an account of every actor. */
-function checkInspection(text: string): void {
+/** Every stream, every consumer, every process, and a balance of all of them. */
+function checkInspection(text: string, trades: number): void {
   for (const stream of ["TICKS", "CANDLES", "LIVE"]) {
     assert.match(text, new RegExp(`^${stream} +[1-9]\\d* +[1-9]\\d* +[1-9]\\d* +[\\d.]+ s$`, "m"));
   }
@@ -68,17 +68,31 @@ function checkInspection(text: string): void {
   for (const shard of shards) {
     assert.match(text, new RegExp(`^kline-${shard}\\S* +TICKS +ticks\\.${shard}\\.\\* +0$`, "m"));
     assert.match(text, new RegExp(`^persist-ticks-${shard}\\S* +TICKS +ticks\\.${shard}\\.\\* +0$`, "m"));
-    assert.match(text, new RegExp(`^tickline-kline ${shard} +actor kline-${shard}`, "m"));
-    assert.match(text, new RegExp(`^tickline-persist ticks ${shard} +actor persist-ticks-${shard}`, "m"));
   }
   assert.equal(text.match(/^persist-candles\S* +CANDLES +candles\.> +0$/gm)?.length, 2, text);
-  assert.equal(
-    text.match(/^tickline-persist candles +actor persist-candles, received \d+/gm)?.length,
-    2,
-    text,
-  );
-  assert.match(
-    text,
-    /^tickline-ingest binance +venue binance, markets 6, connectedMarkets 6, .*accepted \d+/m,
-  );
+  assert.match(text, /^ *\d+ +ingest +ingest-binance +- +-$/m);
+  for (const shards of ["0,1,2,3", "4,5,6,7"]) {
+    assert.match(text, new RegExp(`^ *\\d+ +kline +kline-${shards} +([\\d.]+ ms|-) +([\\d.]+ ms|-)$`, "m"));
+    assert.match(text, new RegExp(`^ *\\d+ +persist +persist-candles persist-ticks-${shards} +- +-$`, "m"));
+  }
+  assert.doesNotMatch(text, /no answer/);
+  const count = (stage: string, line: string) => {
+    const match = new RegExp(`^${stage}: .*\\n(?:  .*\\n)*?  +${line} +([\\d,]+)`, "m").exec(text);
+    assert.ok(match, `${stage} ${line} in ${text}`);
+    return Number(match[1]!.replaceAll(",", ""));
+  };
+  for (const [stage, line] of [
+    ["ingest", "received"],
+    ["publish", "confirmed"],
+    ["to_kline", "taken"],
+    ["kline", "accepted"],
+    ["to_persist_ticks", "taken"],
+  ] as const) {
+    assert.equal(count(stage, line), trades, `${stage} ${line}`);
+  }
+  assert.equal(count("candles", "closed"), count("candles", "confirmed"));
+  // Each process reads all candles, and stores its own.
+  assert.equal(count("persist_candles", "read"), 2 * count("candles", "confirmed"));
+  assert.equal(count("persist_candles", "stored"), count("persist_candles", "elsewhere"));
+  assert.match(text, /\n\nunexplained 0\n$/);
 }

@@ -83,9 +83,11 @@ for (const [index, binary] of natsBinaries().entries()) {
 
     const inspect = new Command(t, "inspect", natsLogin("inspect"));
     assert.deepEqual(await inspect.ends(), { code: 0, signal: null }, inspect.stderr);
-    for (const name of ["TICKS", "CANDLES", "tickline-ingest", "tickline-kline", "tickline-persist"]) {
-      assert.match(inspect.stdout, new RegExp(`^${name} `, "m"));
+    for (const name of ["TICKS ", "CANDLES ", "ingest:", "to_kline:", "candles:", "to_persist_ticks:"]) {
+      assert.match(inspect.stdout, new RegExp(`^${name}`, "m"));
     }
+    assert.match(inspect.stdout, /\n\nunexplained 0\n$/);
+    assert.doesNotMatch(inspect.stdout, /no answer/);
     const shown = [...(await observations(ports)), processList()];
     for (const command of commands) command.send("SIGTERM");
     for (const command of commands) {

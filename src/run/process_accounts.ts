@@ -1,0 +1,232 @@
+import type { ReadLife } from "../bus/sequence_ledger.ts";
+import type { IngestAccount } from "../ingest/ingest_account.ts";
+import type { KlineActor } from "../kline/kline.ts";
+import { type Account, addLines, byCause, type Lines } from "../observe/account.ts";
+import { LagHistogram } from "../observe/lag_histogram.ts";
+import type { TickPersistActor } from "../persist/tick_persist.ts";
+import type { InfluxLane } from "../store/influx_lane.ts";
+import type { IngestRole } from "./ingest_role.ts";
+import type { KlineRole } from "./kline_role.ts";
+import type { PersistRole } from "./persist_role.ts";
+
+/** How far a live publisher has come in the numbering of the ticks of a shard. */
+export interface PublisherLife {
+  readonly venue: string;
+  readonly shard: number;
+  readonly epoch: number;
+  /** Ticks that it has numbered, whatever became of them. */
+  readonly numbered: number;
+}
+
+/** How far an actor has read a publisher's life. */
+export interface ReaderLife extends ReadLife {
+  /** The stage that the ticks come to. */
+  readonly stage: TickReader;
+  readonly venue: string;
+  readonly shard: number;
+}
+
+/** Most lives of a venue's publishers that an actor tells of, those that it heard last, so that an answer stays small. */
+const MAX_LIVES = 4;
+
+export type TickReader = "kline" | "persist_ticks";
+
+/** What was shed or lost of the ticks of one shard, by cause. */
+export interface ShardLosses {
+  readonly stage: "publish" | TickReader;
+  readonly shard: number;
+  readonly lines: Lines;
+}
+
+/** All that a process says of what one of its roles did, at one moment: the numbers fit each other. */
+export interface RoleAccounts {
+  readonly role: "ingest" | "kline" | "persist";
+  readonly pid: number;
+  /** Names of the actors that run now. */
+  readonly running: readonly string[];
+  /** From the receipt of a trade's frame until it is in its candle, of the latest seconds. */
+  readonly lag?: { readonly p50Ms: number; readonly p99Ms: number } | undefined;
+  readonly accounts: readonly Account[];
+  readonly publishers: readonly PublisherLife[];
+  readonly readers: readonly ReaderLife[];
+  readonly losses: readonly ShardLosses[];
+}
+
+/** What the ingest actors of a process did. */
+export function ingestAccounts({ actors }: Pick<IngestRole, "actors">): RoleAccounts {
+  return {
+    role: "ingest",
+    pid: process.pid,
+    running: actors.filter(({ isRunning }) => isRunning).map(({ name }) => name),
+    accounts: actors
+      .map((actor) => actor.account())
+      .flatMap((account) => [receipt(account), publication(account)]),
+    publishers: actors.flatMap((actor) =>
+      actor.shards.flatMap(({ shard, position }) =>
+        position === undefined
+          ? []
+          : [{ venue: actor.venue, shard, epoch: position.epoch, numbered: position.ticks }],
+      ),
+    ),
+    readers: [],
+    losses: actors.flatMap((actor) =>
+      actor.shards.map(({ shard, dropped }) => ({
+        stage: "publish" as const,
+        shard,
+        lines: byCause("dropped", dropped),
+      })),
+    ),
+  };
+}
+
+function receipt(account: IngestAccount): Account {
+  return {
+    stage: "ingest",
+    unit: "ticks",
+    came: { received: account.received },
+    became: {
+      accepted: account.accepted,
+      duplicate: account.duplicates,
+      held: account.held,
+      ...byCause("rejected", account.rejected),
+    },
+    beside: {
+      markets: account.markets,
+      connected_markets: account.connectedMarkets,
+      missing: account.missing,
+    },
+  };
+}
+
+function publication(account: IngestAccount): Account {
+  return {
+    stage: "publish",
+    unit: "ticks",
+    came: { accepted: account.accepted },
+    became: {
+      confirmed: account.confirmedTicks,
+      under_way: account.underWayTicks,
+      collected: account.collectedTicks,
+      ...byCause("dropped", account.droppedTicks),
+    },
+    beside: {},
+  };
+}
+
+/** What the kline actors of a process did, and what became of their candles. */
+export function klineAccounts({
+  actors,
+  candles,
+  live,
+}: Pick<KlineRole, "actors" | "candles" | "live">): RoleAccounts {
+  const statuses = actors.map((actor) => actor.status());
+  const sum = (count: (status: (typeof statuses)[number]) => number) =>
+    statuses.reduce((total, status) => total + count(status), 0);
+  return {
+    role: "kline",
+    pid: process.pid,
+    running: actors.filter(({ isRunning }) => isRunning).map(({ name }) => name),
+    lag: lagOf(actors),
+    accounts: [
+      {
+        stage: "kline",
+        unit: "ticks",
+        came: { read: sum(({ read }) => read) },
+        became: addLines([
+          { accepted: 0, late: 0, too_late: 0, duplicate: 0 },
+          ...statuses.map(({ ticks }) => ticks),
+        ]),
+        beside: addLines(actors.map(lossesOf)),
+      },
+      {
+        stage: "candles",
+        unit: "candles",
+        came: {
+          closed: sum(({ candlesClosed }) => candlesClosed),
+          revised: sum(({ candlesRevised }) => candlesRevised),
+        },
+        became: { confirmed: candles.stored, pending: candles.pending },
+        beside: { sent_again: candles.retried, live_skipped: live.skipped },
+      },
+    ],
+    publishers: [],
+    readers: actors.flatMap((actor) => readersOf("kline", actor)),
+    losses: actors.map((actor) => ({ stage: "kline", shard: actor.shard, lines: shedBy(actor) })),
+  };
+}
+
+function lagOf(actors: readonly KlineActor[]): RoleAccounts["lag"] {
+  const all = new LagHistogram();
+  for (const { lag } of actors) all.merge(lag);
+  return all.count === 0 ? undefined : { p50Ms: all.quantileMs(0.5), p99Ms: all.quantileMs(0.99) };
+}
+
+/** What the persist actors of a process did, and what became of their lines in InfluxDB. */
+export function persistAccounts(
+  role: Pick<PersistRole, "candleActor" | "candleLane" | "tickActors" | "tickLane">,
+): RoleAccounts {
+  const { candleActor, candleLane, tickActors, tickLane } = role;
+  const { read, elsewhere, staleRevisions, fenced } = candleActor.status();
+  const running = [candleActor, ...tickActors].filter(({ isRunning }) => isRunning);
+  const shed = addLines(tickActors.map(({ ticks }) => Object.fromEntries(ticks.entries())));
+  const { received: _, ...kept } = { received: 0, ...shed };
+  return {
+    role: "persist",
+    pid: process.pid,
+    running: running.map(({ name }) => name),
+    accounts: [
+      {
+        stage: "persist_candles",
+        unit: "candles",
+        came: { read },
+        became: {
+          ...linesOf(candleLane),
+          superseded: staleRevisions,
+          fenced,
+          elsewhere,
+          ...byCause("unreadable", candleActor.badMessages),
+        },
+        beside: {},
+      },
+      {
+        stage: "persist_ticks",
+        unit: "ticks",
+        came: { read: tickActors.reduce((sum, actor) => sum + actor.status().read, 0) },
+        became: { ...linesOf(tickLane), ...kept },
+        beside: addLines(tickActors.map(lossesOf)),
+      },
+    ],
+    publishers: [],
+    readers: tickActors.flatMap((actor) => readersOf("persist_ticks", actor)),
+    losses: tickActors.map((actor) => ({ stage: "persist_ticks", shard: actor.shard, lines: shedBy(actor) })),
+  };
+}
+
+function linesOf({ lines, pending }: InfluxLane): Lines {
+  return { stored: 0, ...Object.fromEntries(lines.entries()), pending };
+}
+
+type TickReaderActor = KlineActor | TickPersistActor;
+
+/** What never came to an actor: ticks, and messages of which nobody knows how many ticks they held. */
+function lossesOf(actor: TickReaderActor): Lines {
+  const { lostTicks, unknownBatches } = actor.status();
+  return {
+    lost: lostTicks,
+    ...(unknownBatches > 0 ? { lost_messages: unknownBatches } : {}),
+    ...byCause("unreadable_messages", actor.badMessages),
+  };
+}
+
+/** All that a shard's actor shed, or did not get. */
+function shedBy(actor: TickReaderActor): Lines {
+  const shed = ["too_late", "skipped", "bad_name"].map((fate) => [fate, actor.ticks.get(fate)] as const);
+  const lines = { ...lossesOf(actor), ...Object.fromEntries(shed) };
+  return Object.fromEntries(Object.entries(lines).filter(([, count]) => count > 0));
+}
+
+function readersOf(stage: TickReader, actor: TickReaderActor): ReaderLife[] {
+  return [...actor.lives()].flatMap(([venue, lives]) =>
+    [...lives].slice(-MAX_LIVES).map((life) => ({ stage, venue, shard: actor.shard, ...life })),
+  );
+}
