@@ -124,8 +124,10 @@ persistTest("TickPersistActor counts and logs what is no batch, and the batches 
   assert.equal(actor.badMessages.total, 4);
   assert.equal(actor.badMessages.get("subject"), 1);
   assert.ok(t.logged.filter((message) => message === "tick message rejected").length >= 3);
-  // 2 could not be read, 4 to 6 never came.
-  assert.equal(actor.status().lostBatches, 4);
+  // 2 could not be read, 3 was of another venue, 4 to 6 never came; nobody said how many ticks were in them.
+  assert.equal(actor.status().lostBatches, 5);
+  assert.deepEqual([actor.status().unknownBatches, actor.status().lostTicks], [5, 0]);
+  assert.deepEqual([actor.status().read, actor.status().ticks], [21, { received: 20, bad_name: 1 }]);
 });
 
 persistTest("TickPersistActor skips and counts batches that are older than TICK_MAX_LAG", async (t) => {

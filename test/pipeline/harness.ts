@@ -6,7 +6,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { type Environment, parseConfig } from "../../src/config.ts";
 import { createLog } from "../../src/observe/log.ts";
-import { openIngest, venueUrls } from "../../src/run/ingest_role.ts";
+import { type IngestRole, openIngest, venueUrls } from "../../src/run/ingest_role.ts";
 import { openKline } from "../../src/run/kline_role.ts";
 import { openPersist } from "../../src/run/persist_role.ts";
 import { runRoles } from "../../src/run/stages.ts";
@@ -69,11 +69,20 @@ export interface Pipeline extends Store {
   stop(): Promise<Status>;
 }
 
+export interface PipelineOptions {
+  /** Whether ingest runs only while it has its lease, as always; kline and persist do so without `SHARD`. @default true */
+  readonly hasLeases?: boolean;
+}
+
 /**
  * Starts servers and all actors of one process; the venue is where the environment says. All of it ends with the test,
  * however that ends.
  */
-export async function startPipeline(t: TestContext, env: Environment): Promise<Pipeline> {
+export async function startPipeline(
+  t: TestContext,
+  env: Environment,
+  { hasLeases = true }: PipelineOptions = {},
+): Promise<Pipeline> {
   const nats = await startNatsServer();
   const influxd = await startInfluxd();
   const stop = new AbortController();
@@ -81,7 +90,8 @@ export async function startPipeline(t: TestContext, env: Environment): Promise<P
   const setting = { config, log: createLog("error"), signal: stop.signal, ownsBroker: true };
   const persist = await openPersist(setting);
   const kline = await openKline(setting);
-  const ingest = await openIngest(setting, venueUrls(config));
+  const opened = await openIngest(setting, venueUrls(config));
+  const ingest = hasLeases ? opened : withoutLease(opened);
   const roles = { ingest, kline, persist };
   const running = runRoles(roles, setting.log, stop.signal);
   const stopAll = async () => {
@@ -103,6 +113,11 @@ export async function startPipeline(t: TestContext, env: Environment): Promise<P
   };
   t.after(() => pipeline.stop());
   return pipeline;
+}
+
+/** The same role, whose actors run all the time. */
+function withoutLease(role: IngestRole): IngestRole {
+  return Object.create(role, { supervised: { value: () => role.actors } }) as IngestRole;
 }
 
 /** Waits for a condition, at most so long. */

@@ -5,6 +5,7 @@ import { startInfluxd } from "../../src/servers/influxd.ts";
 import { startNatsServer } from "../../src/servers/nats_server.ts";
 import { BinanceServer } from "../../src/simulator/binance_server.ts";
 import { replay } from "../../src/simulator/replay.ts";
+import { untilBalanced } from "../pipeline/balance.ts";
 import {
   areStored,
   type CheckOptions,
@@ -13,7 +14,6 @@ import {
   storedCandles,
 } from "../pipeline/expected_candles.ts";
 import { createStore, type Store, until } from "../pipeline/harness.ts";
-import { untilBalanced } from "./balance.ts";
 import { Command } from "./command.ts";
 import { inTurn, replayedTrades } from "./replayed_trades.ts";
 

@@ -3,7 +3,7 @@ import { Bus } from "../../src/bus/connection.ts";
 import { createLog } from "../../src/observe/log.ts";
 import { gatherSheet } from "../../src/run/gather_sheet.ts";
 import type { Sheet } from "../../src/run/sheet.ts";
-import { until } from "../pipeline/harness.ts";
+import { until } from "./harness.ts";
 
 const DEADLINE_MS = 60_000;
 /** Lines of what is on its way. */
