@@ -89,6 +89,10 @@ export class TradeGate {
   /** Judges a trade. Its receive time is the local monotonic clock. */
   offer(trade: Trade): void {
     this.offered++;
+    this.#judge(trade);
+  }
+
+  #judge(trade: Trade): void {
     if (Math.abs(trade.eventMs - trade.timeMs) > MAX_SKEW_MS) this.#reject("time_skew", trade);
     else if (this.#markets[trade.market]!.ids.has(trade.id)) this.#judgeKnown(trade);
     else this.#times.offer(trade, trade.receivedMs);
@@ -173,7 +177,7 @@ export class TradeGate {
     const step = renumbered === undefined ? 0 : trade.id - renumbered.id;
     if (renumbered !== undefined && renumbered.timeMs > newestMs && step > 0 && step <= MAX_ID_JUMP) {
       this.#beginAnew(trade.market);
-      this.offer(trade);
+      this.#judge(trade);
       return;
     }
     state.renumbered = { id: trade.id, timeMs: trade.timeMs };

@@ -196,7 +196,7 @@ test("what no one takes in a flood is counted, and missing in exactly the candle
   stage.maker.congested = true;
   const flood = stage.make(20_000, 1);
   stage.send(flood);
-  await until("it is shed", () => stage.actor.account().droppedTicks.get("congested") === flood.length);
+  await until("it is shed", () => stage.actor.account().droppedTicks.get("window_full") === flood.length);
   stage.maker.congested = false;
   await until("it is over", () => stage.actor.account().connectedMarkets === 1);
   const trades = stage.make(20);

@@ -3,7 +3,7 @@ import type { TestContext } from "node:test";
 import { pino } from "pino";
 import { createBinanceExchange } from "../../src/exchange/binance.ts";
 import { createIngestActor, type FeedLimits, type IngestActor } from "../../src/ingest/ingest.ts";
-import type { TickPublisher } from "../../src/ingest/tick_publisher.ts";
+import type { MessageListener, TickPublisher } from "../../src/ingest/tick_publisher.ts";
 import { planLevels } from "../../src/kline/level.ts";
 import { VenueCandles } from "../../src/kline/venue_candles.ts";
 import { createCalendar } from "../../src/market/calendar.ts";
@@ -44,8 +44,12 @@ class CandleMaker implements TickPublisher {
     this.#venue = new VenueCandles("binance", rules, { outcomes: this.outcomes, tickMaxLagMs: 0 });
   }
 
-  tryPublish(_subject: string, data: Uint8Array): boolean {
-    if (this.congested) return false;
+  tryPublish(_subject: string, data: Uint8Array, listener?: MessageListener): boolean {
+    if (this.congested) {
+      listener?.onDropped("window_full");
+      return false;
+    }
+    listener?.onStored();
     this.#venue.take(this.#decoder.decode(data), performance.now());
     this.advance();
     return true;

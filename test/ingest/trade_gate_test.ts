@@ -40,6 +40,7 @@ class Run {
   offer(one: Trade, afterMs = 0.1): void {
     this.#nowMs += afterMs;
     this.gate.offer({ ...one, receivedMs: this.#nowMs });
+    this.#checkBalance();
   }
 
   offerAll(trades: readonly Trade[]): this {
@@ -51,7 +52,14 @@ class Run {
   wait(timeMs: number): this {
     this.#nowMs += timeMs;
     this.gate.expire(this.#nowMs);
+    this.#checkBalance();
     return this;
+  }
+
+  /** Whatever it is offered, it knows where each trade is. */
+  #checkBalance(): void {
+    const { offered, accepted, duplicates, rejections, held } = this.gate;
+    assert.equal(offered, accepted + duplicates + rejections.total + held);
   }
 }
 
