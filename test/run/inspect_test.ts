@@ -4,6 +4,7 @@ import { type AddressInfo, createServer, type Socket } from "node:net";
 import { type TestContext, test } from "node:test";
 import { startNatsServer } from "../../src/servers/nats_server.ts";
 import { freePort } from "../../src/servers/port.ts";
+import { until } from "../pipeline/harness.ts";
 import { Command } from "./command.ts";
 
 /** Longer than the command gives the server, with room for a loaded machine. */
@@ -31,6 +32,27 @@ test("inspect says in one line that there is no server, or none that answers", a
     );
     assert.equal(command.stdout, "");
   }
+});
+
+test("inspect says who does not answer, and waits for nobody", async (t) => {
+  const server = await startNatsServer();
+  t.after(() => server.stop());
+  const env = { NATS_URL: server.url, ACTORS: "kline", SHARDS: "2", SHARD: "0-1", LOG_LEVEL: "warn" };
+  const workers = new Command(t, "run-workers", env);
+  const shown = async () => {
+    const command = inspect(t, server.port);
+    assert.deepEqual(await command.ends(DEADLINE_MS), { code: 0, signal: null }, command.stderr);
+    return command.stdout;
+  };
+  const isAtWork = async () => /^ *\d+ +kline +kline-0,1 +- +-$/m.test(await shown());
+  await until("the actors are at work", isAtWork, DEADLINE_MS);
+  workers.send("SIGSTOP");
+  const text = await shown();
+  for (const actor of ["kline-0", "kline-1"]) {
+    assert.match(text, new RegExp(`^no answer from ${actor}, which has a consumer`, "m"));
+  }
+  workers.send("SIGCONT");
+  await until("the actors answer again", isAtWork, DEADLINE_MS);
 });
 
 test("inspect shows a server without streams and actors", async (t) => {
