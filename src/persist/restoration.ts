@@ -7,9 +7,16 @@ import { CANDLE_POLICY, type Policy, provision, type Retention, TICK_POLICY } fr
 import type { InfluxTarget } from "../store/write_endpoint.ts";
 
 const SUBJECT = "tickline.restored";
+/** News is said so often: somebody may have no connection just then. Each hears it once. */
+const TIMES = 8;
+const REPEAT_MS = 1_000;
+/** Most news that is remembered. */
+const MAX_HEARD = 1_024;
 const PROVISION_TIMEOUT_MS = 10_000;
 
-const schema = z.object({ from: z.string(), policy: z.enum([CANDLE_POLICY, TICK_POLICY]) });
+const schema = z.object({ id: z.string(), policy: z.enum([CANDLE_POLICY, TICK_POLICY]) });
+
+type News = z.infer<typeof schema>;
 
 export interface RestorationOptions {
   readonly bus: Bus;
@@ -27,7 +34,9 @@ export interface RestorationOptions {
 export class Restoration {
   readonly #options: RestorationOptions;
   readonly #broadcast: Broadcast;
-  readonly #self = nuid.next();
+  /** What was heard or said, oldest first. */
+  readonly #heard = new Set<string>();
+  readonly #repeats = new Set<NodeJS.Timeout>();
   #saidForbidden = false;
 
   constructor(options: RestorationOptions) {
@@ -37,7 +46,19 @@ export class Restoration {
 
   /** Tells all other processes that this one has made a policy. */
   announce(policy: Policy): void {
-    this.#broadcast.send(Buffer.from(JSON.stringify({ from: this.#self, policy })));
+    const news = { id: nuid.next(), policy };
+    this.#isNew(news);
+    const data = Buffer.from(JSON.stringify(news));
+    let left = TIMES;
+    const say = () => {
+      this.#broadcast.send(data);
+      if (--left > 0) return;
+      clearInterval(timer);
+      this.#repeats.delete(timer);
+    };
+    const timer = setInterval(say, REPEAT_MS);
+    this.#repeats.add(timer);
+    say();
   }
 
   /** What a lane is to do when InfluxDB misses its policy, and when it has it again. */
@@ -56,6 +77,7 @@ export class Restoration {
   }
 
   close(): void {
+    for (const timer of this.#repeats) clearInterval(timer);
     this.#broadcast.close();
   }
 
@@ -78,7 +100,14 @@ export class Restoration {
 
   #onMessage(data: Uint8Array): void {
     const said = schema.safeParse(parse(data));
-    if (said.success && said.data.from !== this.#self) this.#options.onEmpty(said.data.policy);
+    if (said.success && this.#isNew(said.data)) this.#options.onEmpty(said.data.policy);
+  }
+
+  #isNew({ id }: News): boolean {
+    if (this.#heard.has(id)) return false;
+    this.#heard.add(id);
+    if (this.#heard.size > MAX_HEARD) this.#heard.delete(this.#heard.values().next().value!);
+    return true;
   }
 }
 
