@@ -33,6 +33,7 @@ export class BinanceConnection {
   /** The stream below the WebSocket: finished frames go there without being built once more for each client. */
   readonly #raw: Duplex;
   readonly #nestsErrors: boolean;
+  readonly #refuses: () => boolean;
   readonly #onSubscribed: (stream: string) => void;
   readonly #onUnsubscribed: (stream: string) => void;
   #out: string[] = [];
@@ -45,6 +46,8 @@ export class BinanceConnection {
     combined: boolean;
     /** Whether error answers are `{"error":{…},"id":…}`. */
     nestsErrors: boolean;
+    /** Whether requests are refused at the moment, whatever they ask for. */
+    refuses: () => boolean;
     onSubscribed: (stream: string) => void;
     onUnsubscribed: (stream: string) => void;
   }) {
@@ -55,6 +58,7 @@ export class BinanceConnection {
     this.#onSubscribed = options.onSubscribed;
     this.#onUnsubscribed = options.onUnsubscribed;
     this.#nestsErrors = options.nestsErrors;
+    this.#refuses = options.refuses;
     options.socket.on("ping", () => this.#countMessage());
     options.socket.on("message", (data, isBinary) => this.#onMessage(isBinary ? "" : data.toString()));
   }
@@ -136,6 +140,7 @@ export class BinanceConnection {
       return { code: INVALID_REQUEST, msg: "Invalid request: request ID must be an unsigned integer" };
     }
     const refuse = (code: number, msg: string) => ({ code, msg, id });
+    if (this.#refuses()) return refuse(INVALID_REQUEST, "Invalid request: not now");
     if (method === undefined) {
       const place = placeAt(text, text.length);
       return refuse(INVALID_REQUEST, `Invalid request: missing field \`method\` ${place}`);

@@ -47,6 +47,7 @@ export class BinanceServer {
   readonly #options: Required<Omit<BinanceServerOptions, "host" | "port">>;
   #flushScheduled = false;
   #mutedUntilMs = 0;
+  #refusesUntilMs = 0;
   #accepted = 0;
 
   private constructor(http: Server, options: BinanceServerOptions) {
@@ -154,6 +155,11 @@ export class BinanceServer {
     this.#mutedUntilMs = performance.now() + forMs;
   }
 
+  /** Refuses every request for a while. */
+  refuse(forMs: number): void {
+    this.#refusesUntilMs = performance.now() + forMs;
+  }
+
   /** Closes every connection in the orderly way; nobody counts as a listener from now on. */
   closeAll(code = GOING_AWAY): void {
     for (const connection of this.#connections.values()) connection.close(code);
@@ -179,6 +185,7 @@ export class BinanceServer {
       raw,
       combined: target.combined,
       nestsErrors: this.#options.nestsErrors,
+      refuses: () => performance.now() < this.#refusesUntilMs,
       onSubscribed: (stream) => {
         const listeners = this.#listeners.get(stream) ?? new Set();
         this.#listeners.set(stream, listeners.add(connection));

@@ -106,7 +106,7 @@ function isNear(losses: readonly LossyTime[], { openMs, endMs }: ReferenceCandle
 
 /** Whether a candle can be of some of the trades of another, and does not miss more than the rest. */
 function isPartOf(candle: StoredCandle, reference: ReferenceCandle): boolean {
-  if (candle.trades + candle.missing > reference.trades) return false;
+  if (candle.trades + candle.missing > reference.trades + reference.missing) return false;
   if (candle.trades === 0) return true;
   const whole = fieldsOf(reference);
   return (

@@ -13,12 +13,16 @@ const FIRST_ID = 1_000_000;
 const PRICE_UNITS = { min: 1_000_000, max: 1_010_000 };
 const QUANTITY_UNITS = { min: 1, max: 999_999 };
 
+/** Held trades are sent in another order when there are so many. */
+const DISORDER = 100;
+const HOUR_MS = 3_600_000;
+
 interface Sent {
   readonly stream: string;
   readonly event: string;
 }
 
-/** An exchange that trades now at a steady rate, numbers its trades without a gap, and remembers all of them. */
+/** An exchange that trades now, numbers its trades, and remembers all of them. */
 export class ChaosVenue {
   /** Every trade that there was, whether anybody heard of it or not. */
   readonly trades: ReferenceTrade[] = [];
@@ -26,6 +30,11 @@ export class ChaosVenue {
   readonly #random: Random;
   readonly #tradesPerSecond: number;
   readonly #latest: Sent[] = [];
+  /** By market, how many numbers were skipped. */
+  readonly #skipped = new Map<string, number>();
+  /** Times the usual rate. */
+  #haste = 1;
+  #held: Sent[] | undefined;
   #timer: NodeJS.Timeout | undefined;
 
   private constructor(server: BinanceServer, random: Random, tradesPerSecond: number) {
@@ -49,17 +58,19 @@ export class ChaosVenue {
     return new Map(
       MARKETS.map(({ name }, i) => [
         name,
-        idOf(count + ((MARKETS.length + i - (count % MARKETS.length)) % MARKETS.length)),
+        this.#idOf(count + ((MARKETS.length + i - (count % MARKETS.length)) % MARKETS.length)),
       ]),
     );
   }
 
   open(): void {
-    const startMs = performance.now();
-    let sent = 0;
+    let lookedMs = performance.now();
+    let due = 0;
     this.#timer = setInterval(() => {
-      const due = Math.floor(((performance.now() - startMs) * this.#tradesPerSecond) / 1_000);
-      for (; sent < due; sent++) this.#trade(sent);
+      const nowMs = performance.now();
+      due += ((nowMs - lookedMs) * this.#tradesPerSecond * this.#haste) / 1_000;
+      lookedMs = nowMs;
+      while (this.trades.length < Math.floor(due)) this.#trade(this.trades.length);
     }, STEP_MS);
   }
 
@@ -76,30 +87,82 @@ export class ChaosVenue {
     }
   }
 
+  /** Trades as many times as often from now on. */
+  hurry(times: number): void {
+    this.#haste = times;
+  }
+
+  /** Leaves out some numbers of a market. */
+  skip(market: number, count: number): void {
+    const { name } = MARKETS[market]!;
+    this.#skipped.set(name, (this.#skipped.get(name) ?? 0) + count);
+  }
+
+  /** Sends trades in another order from now on, a third of a second late at most. */
+  disorder(): void {
+    this.#held = [];
+  }
+
+  order(): void {
+    this.#sendHeld();
+    this.#held = undefined;
+  }
+
+  /** Sends a trade that never was, and cannot have been. */
+  lie(market: number): void {
+    const { name } = MARKETS[market]!;
+    const last = this.trades.findLast((trade) => trade.market === name);
+    if (last === undefined) return;
+    const { id, timeMs } = last;
+    const lies = [
+      { id: id + 1, timeMs: timeMs + HOUR_MS },
+      { id: id + 20_000, timeMs: timeMs - 3 * HOUR_MS },
+      { id: id + 10_000_000, timeMs },
+      { id: 1, timeMs },
+    ];
+    const { stream, event } = this.#eventOf({ ...last, ...lies[this.#random.integer(0, lies.length - 1)] });
+    this.server.publish(stream, event);
+  }
+
   async stop(): Promise<void> {
     this.close();
     await this.server.stop();
   }
 
   #trade(number: number): void {
-    const { name, base, quote } = MARKETS[number % MARKETS.length]!;
-    const id = idOf(number);
+    const { name } = MARKETS[number % MARKETS.length]!;
+    const id = this.#idOf(number);
     const price = (this.#random.integer(PRICE_UNITS.min, PRICE_UNITS.max) / 100).toFixed(2);
     const quantity = (this.#random.integer(QUANTITY_UNITS.min, QUANTITY_UNITS.max) / 10_000).toFixed(4);
     const buy = this.#random.uniform() < 0.5;
-    const timeMs = Date.now();
-    this.trades.push({ market: name, id, price, quantity, buy, timeMs });
-    const stream = `${base}${quote}@trade`.toLowerCase();
-    const event =
-      `{"e":"trade","E":${timeMs},"s":"${base}${quote}","t":${id},"p":"${price}","q":"${quantity}",` +
-      `"T":${timeMs},"m":${!buy},"M":true}`;
-    this.server.publish(stream, event);
-    this.#latest.push({ stream, event });
+    const trade = { market: name, id, price, quantity, buy, timeMs: Date.now() };
+    this.trades.push(trade);
+    const sent = this.#eventOf(trade);
+    this.#latest.push(sent);
     if (this.#latest.length > 1_000) this.#latest.splice(0, 500);
+    if (this.#held === undefined) this.server.publish(sent.stream, sent.event);
+    else if (this.#held.push(sent) >= DISORDER) this.#sendHeld();
   }
-}
 
-/** Id of the venue's trade with this number: the markets trade by turns. */
-function idOf(number: number): number {
-  return FIRST_ID + Math.floor(number / MARKETS.length);
+  #sendHeld(): void {
+    const held = this.#held?.splice(0) ?? [];
+    while (held.length > 0) {
+      const [{ stream, event }] = held.splice(this.#random.integer(0, held.length - 1), 1) as [Sent];
+      this.server.publish(stream, event);
+    }
+  }
+
+  #eventOf({ market, id, price, quantity, buy, timeMs }: ReferenceTrade): Sent {
+    const symbol = market.replace("-", "");
+    const event =
+      `{"e":"trade","E":${timeMs},"s":"${symbol}","t":${id},"p":"${price}","q":"${quantity}",` +
+      `"T":${timeMs},"m":${!buy},"M":true}`;
+    return { stream: `${symbol}@trade`.toLowerCase(), event };
+  }
+
+  /** Id of the venue's trade with this number: the markets trade by turns. */
+  #idOf(number: number): number {
+    const { name } = MARKETS[number % MARKETS.length]!;
+    return FIRST_ID + Math.floor(number / MARKETS.length) + (this.#skipped.get(name) ?? 0);
+  }
 }

@@ -1,8 +1,10 @@
 import { startInfluxd } from "../../src/servers/influxd.ts";
 import type { PrivateServer } from "../../src/servers/private_server.ts";
 import type { Random } from "../../src/simulator/random.ts";
+import { CuttableWire } from "../feed/cuttable_wire.ts";
 import { createStore, type Store, until } from "../pipeline/harness.ts";
 import { Command } from "../run/command.ts";
+import { FaultyInfluxd } from "../store/faulty_influxd.ts";
 import { Broker } from "./broker.ts";
 import { ChaosVenue, MARKETS } from "./chaos_venue.ts";
 import type { Endings } from "./endings.ts";
@@ -42,7 +44,11 @@ export class Crew {
 export interface Stage {
   readonly broker: Broker;
   readonly influxd: PrivateServer;
+  /** Where all workers reach it. */
+  readonly influxProxy: FaultyInfluxd;
   readonly venue: ChaosVenue;
+  /** Where all ingests reach it. */
+  readonly wire: CuttableWire;
   readonly workers: Crew;
   readonly ingests: Crew;
   readonly store: Store;
@@ -54,11 +60,15 @@ export async function openStage(endings: Endings, random: Random): Promise<Stage
   const broker = await Broker.start(endings, MAX_MEMORY_BYTES);
   const influxd = await startInfluxd();
   endings.after(() => influxd.stop());
+  const influxProxy = await FaultyInfluxd.start(influxd.url);
+  endings.after(() => influxProxy.stop());
   const venue = await ChaosVenue.start(random, TRADES_PER_SECOND);
   endings.after(() => venue.stop());
+  const wire = await CuttableWire.start(Number(new URL(venue.server.url).port));
+  endings.after(() => wire.stop());
   const env = {
-    INFLUX_URL: influxd.url,
-    BINANCE_WS_URL: venue.server.url,
+    INFLUX_URL: influxProxy.url,
+    BINANCE_WS_URL: wire.url,
     MARKETS: MARKETS.map(({ id }) => id).join(),
     INTERVALS: "1s,1m",
     SHARDS: "4",
@@ -72,7 +82,7 @@ export async function openStage(endings: Endings, random: Random): Promise<Stage
   const ingests = new Crew(hire("run-ingest", "ingest"), 2);
   const store = createStore(influxd.url, "market");
   const pulse = await Pulse.open(endings, broker);
-  const stage = { broker, influxd, venue, workers, ingests, store, pulse };
+  const stage = { broker, influxd, influxProxy, venue, wire, workers, ingests, store, pulse };
   await until("ingest follows the venue", () => venue.isFollowed, START_DEADLINE_MS);
   venue.open();
   const startMs = Date.now();
