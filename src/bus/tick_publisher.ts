@@ -12,6 +12,8 @@ const CONGESTED_OUTSTANDING = 1_500;
 export interface BatchListener {
   onStored(): void;
   onDropped(cause: string): void;
+  /** It was sent, and nobody knows whether the stream has it. */
+  onUnconfirmed(cause: string): void;
 }
 
 /**
@@ -100,7 +102,9 @@ export class TickPublisher {
 
   #onFailed(token: number, cause: FailureCause): void {
     this.#dropped.add(cause);
-    this.#takeListener(token)?.onDropped(cause);
+    const listener = this.#takeListener(token);
+    if (cause === "timeout" || cause === "disconnected") listener?.onUnconfirmed(cause);
+    else listener?.onDropped(cause);
     if (cause === "no_stream") void this.#streams.repair("TICKS");
     this.#waiters.wake();
   }

@@ -210,6 +210,7 @@ class IngestLife {
       publishedTicks: ticks("published"),
       underWayTicks: ticks("underWay"),
       confirmedTicks: ticks("confirmed"),
+      unconfirmedTicks: sumTallies(this.#shards.map(({ unconfirmed }) => unconfirmed)),
       droppedTicks: sumTallies(this.#shards.map(({ dropped }) => dropped)),
       connections: sum("connections"),
       rollovers: sum("rollovers"),

@@ -12,7 +12,7 @@ export interface IngestAccount {
   readonly ignored: number;
   /** Trades, and frames that may have been trades: accepted, duplicates, rejected or held. */
   readonly received: number;
-  /** Distinct, plausible trades: collected, under way, confirmed or dropped. */
+  /** Distinct, plausible trades: collected, under way, confirmed, unconfirmed or dropped. */
   readonly accepted: number;
   readonly duplicates: number;
   /** Invalid frames and implausible trades, by reason. */
@@ -29,7 +29,9 @@ export interface IngestAccount {
   readonly underWayTicks: number;
   /** Ticks that are in the stream for sure. */
   readonly confirmedTicks: number;
-  /** By cause: ticks that NATS did not take, or did not confirm. */
+  /** By cause: ticks that were sent and not confirmed; they may be in the stream all the same. */
+  readonly unconfirmedTicks: Tally;
+  /** By cause: ticks that NATS did not take, or refused. */
   readonly droppedTicks: Tally;
   /** Connections that were opened, and that took over from an ageing one. */
   readonly connections: number;

@@ -10,7 +10,7 @@ export interface PublisherPosition {
 
 /**
  * What became of the ticks of one shard of a venue, in all lives of the actor: each that was accepted is collected, under
- * way, confirmed or dropped. What becomes of the last messages of a life is known after its end, so no life owns it.
+ * way, confirmed, unconfirmed or dropped. What becomes of the last messages of a life is known after its end, so no life owns it.
  */
 export class ShardAccount {
   readonly shard: number;
@@ -22,7 +22,9 @@ export class ShardAccount {
   underWay = 0;
   /** In the stream for sure. */
   confirmed = 0;
-  /** By cause: what NATS did not take, or did not confirm. */
+  /** By cause: sent, and not confirmed; readers know whether it is in the stream. */
+  readonly unconfirmed = new Tally();
+  /** By cause: what NATS did not take, or refused. */
   readonly dropped = new Tally();
   /** Of the latest life; absent before the first. */
   position: PublisherPosition | undefined;
@@ -57,5 +59,10 @@ class Shipment implements MessageListener {
   onDropped(cause: string): void {
     this.#account.underWay -= this.#ticks;
     this.#account.dropped.add(cause, this.#ticks);
+  }
+
+  onUnconfirmed(cause: string): void {
+    this.#account.underWay -= this.#ticks;
+    this.#account.unconfirmed.add(cause, this.#ticks);
   }
 }

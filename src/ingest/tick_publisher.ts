@@ -2,8 +2,10 @@
 export interface MessageListener {
   /** The stream has it. */
   onStored(): void;
-  /** It was not taken, or the stream did not confirm it. */
+  /** It was not taken, or the stream refused it. */
   onDropped(cause: string): void;
+  /** It was sent, and nobody knows whether the stream has it. */
+  onUnconfirmed(cause: string): void;
 }
 
 /** Where tick messages go: something that takes them at once, or says no. */

@@ -91,7 +91,7 @@ export const VENUE_METRICS: readonly Metric<IngestAccount>[] = [
   counter("ticks_published_total", "Trades that were sent to NATS.", ({ publishedTicks }) => publishedTicks),
   counter(
     "ticks_confirmed_total",
-    "Trades that NATS has confirmed: with the next two and those that were dropped, all that were accepted.",
+    "Trades that NATS has confirmed: with the next three and those that were dropped, all that were accepted.",
     ({ confirmedTicks }) => confirmedTicks,
   ),
   gauge(
@@ -106,9 +106,16 @@ export const VENUE_METRICS: readonly Metric<IngestAccount>[] = [
   ),
   countsBy(
     "cause",
+    "ticks_unconfirmed_total",
+    "Trades that were sent to NATS, which did not answer; tickline_kline_lost_ticks_total tells whether it had them.",
+    ({ unconfirmedTicks }) => withNoughts(unconfirmedTicks, ["timeout", "disconnected"]),
+  ),
+  countsBy(
+    "cause",
     "ticks_dropped_total",
-    "Trades that NATS did not take or confirm, because it was too slow or not there.",
-    ({ droppedTicks }) => withNoughts(droppedTicks, DROP_CAUSES),
+    "Trades that NATS did not take, because it was too slow or not there.",
+    ({ droppedTicks }) =>
+      withNoughts(droppedTicks, ["disconnected", "window_full", "too_large", "no_stream"]),
   ),
   gauge(
     "venue_time_seconds",

@@ -70,10 +70,10 @@ export function ingestAccounts({ actors }: Pick<IngestRole, "actors">): RoleAcco
     ),
     readers: [],
     losses: actors.flatMap((actor) =>
-      actor.shards.map(({ shard, dropped }) => ({
+      actor.shards.map(({ shard, dropped, unconfirmed }) => ({
         stage: "publish" as const,
         shard,
-        lines: byCause("dropped", dropped),
+        lines: { ...byCause("dropped", dropped), ...byCause("unconfirmed", unconfirmed) },
       })),
     ),
   };
@@ -107,6 +107,7 @@ function publication(account: IngestAccount): Account {
       confirmed: account.confirmedTicks,
       under_way: account.underWayTicks,
       collected: account.collectedTicks,
+      ...byCause("unconfirmed", account.unconfirmedTicks),
       ...byCause("dropped", account.droppedTicks),
     },
     beside: {},

@@ -38,8 +38,10 @@ export function statusOf({ ingest, kline, persist }: Roles): Status {
   const lose = (cause: string, count: number) => {
     if (count > 0) lostByCause[cause] = (lostByCause[cause] ?? 0) + count;
   };
-  for (const account of accounts) {
-    for (const [cause, count] of account.droppedTicks.entries()) lose(`tick_${cause}`, count);
+  for (const { droppedTicks, unconfirmedTicks } of accounts) {
+    for (const [cause, count] of droppedTicks.entries()) lose(`tick_${cause}`, count);
+    // Where kline is in this process it is known what of it was lost.
+    if (kline === undefined) lose("tick_unconfirmed", unconfirmedTicks.total);
   }
   // What readers miss because it was dropped here is lost once.
   const dropped = sum(accounts, ({ droppedTicks }) => droppedTicks.total);
