@@ -3,6 +3,8 @@ import { isDenied } from "../actor/denied.ts";
 
 /** Longest close handshake before the socket is destroyed, ms. */
 const CLOSE_TIMEOUT_MS = 3000;
+/** A timer that is later than this, in ping intervals, was frozen with its process: nothing could be heard. */
+const FROZEN = 1.5;
 /** Longest frame that is received at all; a longer one ends the connection. */
 const MAX_PAYLOAD_BYTES = 32 * 1024 * 1024;
 
@@ -36,6 +38,8 @@ export class FeedSocket {
   readonly ended: Promise<SocketEnd>;
   readonly #socket: WebSocket;
   readonly #pings: NodeJS.Timeout;
+  readonly #pingMs: number;
+  #pingedMs = performance.now();
   #cause: CloseCause | undefined;
   #detail = "";
   #denied: Error | undefined;
@@ -69,6 +73,7 @@ export class FeedSocket {
       if (isDenied(error)) this.#denied = error;
       this.#cause ??= this.#opened ? "lost" : "refused";
     });
+    this.#pingMs = pingMs;
     this.#pings = setInterval(() => this.#ping(), pingMs);
     this.ended = new Promise((resolve) => {
       socket.on("close", (code, reason) => {
@@ -119,8 +124,11 @@ export class FeedSocket {
   }
 
   #ping(): void {
+    const nowMs = performance.now();
+    const wasFrozen = nowMs - this.#pingedMs > FROZEN * this.#pingMs;
+    this.#pingedMs = nowMs;
     if (!this.isOpen || this.#paused) return;
-    if (!this.#heard) {
+    if (!this.#heard && !wasFrozen) {
       this.terminate("no_pong");
       return;
     }

@@ -36,7 +36,7 @@ export interface WebSocketFeedOptions {
   readonly log: Logger;
   /** Longest silence of all markets together before the connection is replaced, ms. @default 30000 */
   readonly silenceMs?: number;
-  /** Between two pings, and the longest wait for any answer, ms. @default 15000 */
+  /** Between two pings, and the longest wait for any answer, ms. @default 5000 */
   readonly pingMs?: number;
   /** Longest connection attempt, and longest wait for the subscriptions of a successor, ms. @default 10000 */
   readonly connectTimeoutMs?: number;
@@ -70,7 +70,7 @@ export class WebSocketFeed {
   constructor(options: WebSocketFeedOptions, listener: FeedListener) {
     this.#options = {
       silenceMs: 30_000,
-      pingMs: 15_000,
+      pingMs: 5_000,
       connectTimeoutMs: 10_000,
       rolloverMs: 85_800_000,
       overlapMs: 2000,

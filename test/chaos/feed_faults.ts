@@ -37,7 +37,7 @@ export const FEED_FAULTS: readonly FaultKind[] = [
     inject: async ({ venue }) => venue.repeat(500),
   },
   {
-    // Found by pings, which takes up to 30 s.
+    // Found by pings, which takes up to 10 s.
     name: "venue half open",
     promise: "3: what was lost shows",
     victim: "venue",

@@ -126,6 +126,21 @@ test("WebSocketFeed finds a connection that answers no ping, even while it is yo
   await until("it gave up two connections", () => feed.account.ends.get("no_pong") >= 2);
 });
 
+test("WebSocketFeed keeps a connection of which it heard nothing because it was frozen itself", async (t) => {
+  const { venue, feed, ids, trade } = await start(t, { feed: { pingMs: 100 } });
+  await until("connected", () => venue.open.length === 1);
+  let freezes = 0;
+  venue.open[0]!.socket.on("ping", () => {
+    // The answer is on its way, and nobody sees it come.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 250);
+    freezes++;
+  });
+  await until("it was frozen", () => freezes === 5);
+  trade(1);
+  await until("the trade is here", () => ids.length === 1);
+  assert.equal(feed.account.ends.total, 0);
+});
+
 test("WebSocketFeed replaces a connection that answers pings and delivers nothing", async (t) => {
   const { venue, feed } = await start(t, { feed: { pingMs: 20, silenceMs: 100 } });
   await until("it gave up two connections", () => feed.account.ends.get("silence") >= 2);
