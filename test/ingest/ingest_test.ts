@@ -6,6 +6,7 @@ import { createIngestActor, type IngestActor, type IngestOptions } from "../../s
 import type { MessageListener, TickPublisher } from "../../src/ingest/tick_publisher.ts";
 import { parseMarket } from "../../src/market/market.ts";
 import { shardOf } from "../../src/market/shard.ts";
+import { startOfEpochMs } from "../../src/wire/epoch.ts";
 import { TickDecoder } from "../../src/wire/tick_decoder.ts";
 import { StandInExchange, until } from "../feed/stand_in_exchange.ts";
 import { hostileFrames, tradeFrame } from "./hostile_frames.ts";
@@ -284,16 +285,24 @@ test("ingest splits more markets than one connection may have", async (t) => {
   await until("the trades are here", () => recorder.ids.length === 4);
 });
 
-test("ingest begins a new epoch with each run, from seq 1", async (t) => {
-  const { actor, recorder, stop } = await start(t);
+test("ingest begins a new epoch with each run, from seq 1, and its account goes on", async (t) => {
+  const { actor, recorder, trade, stop } = await start(t);
+  for (const id of range(1, 5)) trade(id);
+  await until("the trades are here", () => recorder.ids.length === 5);
   await stop();
   const first = recorder.messages.splice(0);
+  // Who stands by for a while did not publish meanwhile.
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  const beganMs = Date.now();
   const again = new AbortController();
   const running = actor.run({ signal: again.signal, ready: () => again.abort(), beat: () => {} });
   await running;
   assert.ok(recorder.messages[0]!.epoch > first[0]!.epoch);
   assert.ok(Number.isSafeInteger(recorder.messages[0]!.epoch));
-  assert.equal(recorder.messages[0]!.seq, 1);
+  assert.ok(startOfEpochMs(recorder.messages[0]!.epoch) >= beganMs);
+  assert.deepEqual([recorder.messages[0]!.seq, recorder.messages[0]!.ticksBefore], [1, 0]);
+  const { received, accepted, confirmedTicks } = actor.account();
+  assert.deepEqual([received, accepted, confirmedTicks], [5, 5, 5]);
 });
 
 test("createIngestActor() refuses markets of another venue, and none at all", () => {
