@@ -1,6 +1,6 @@
 import type { Bus } from "../bus/connection.ts";
 import { registerService } from "../bus/service.ts";
-import type { RoleAccounts } from "./process_accounts.ts";
+import type { RoleAccounts } from "./role_accounts.ts";
 
 /** Metadata by which the services that keep accounts are known; its value is the role. */
 export const ACCOUNT_KEY = "account";

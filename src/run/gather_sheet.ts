@@ -1,36 +1,11 @@
-import { z } from "zod";
 import type { Bus } from "../bus/connection.ts";
 import { askServices, findServices } from "../bus/overview.ts";
 import { ACCOUNT_KEY } from "./account_service.ts";
-import type { RoleAccounts } from "./process_accounts.ts";
+import { type RoleAccounts, roleAccountsSchema } from "./role_accounts.ts";
 import { createSheet, type Sheet } from "./sheet.ts";
 
 /** Against the direction of the data: what was read somewhere has been counted where it came from by then. */
 const ASKING_ORDER = ["persist", "kline", "ingest"];
-
-const lines = z.record(z.string(), z.number());
-const stage = z.enum(["publish", "kline", "persist_ticks"]);
-const reader = z.enum(["kline", "persist_ticks"]);
-const life = { venue: z.string(), shard: z.int(), epoch: z.int() };
-const ticks = z.int();
-const schema: z.ZodType<RoleAccounts> = z.object({
-  role: z.enum(["ingest", "kline", "persist"]),
-  pid: z.int(),
-  running: z.array(z.string()),
-  lag: z.object({ p50Ms: z.number(), p99Ms: z.number() }).optional(),
-  accounts: z.array(
-    z.object({
-      stage: z.string(),
-      unit: z.enum(["ticks", "candles"]),
-      came: lines,
-      became: lines,
-      beside: lines,
-    }),
-  ),
-  publishers: z.array(z.object({ ...life, numbered: ticks })),
-  readers: z.array(z.object({ ...life, stage: reader, from: ticks, taken: ticks, lost: ticks, to: ticks })),
-  losses: z.array(z.object({ stage, shard: z.int(), lines })),
-});
 
 /** What the processes of a running system say of themselves. */
 export interface SystemAccounts {
@@ -48,7 +23,7 @@ export async function gatherSheet(bus: Bus): Promise<SystemAccounts> {
   for (const role of ASKING_ORDER) {
     const asked = services.filter(({ metadata }) => metadata[ACCOUNT_KEY] === role);
     for (const { metadata, status } of await askServices(bus, asked)) {
-      const answer = schema.safeParse(status);
+      const answer = roleAccountsSchema.safeParse(status);
       if (answer.success) roles.push(answer.data);
       else silent.push(`${role} of process ${metadata.pid}`);
     }

@@ -4,7 +4,7 @@ import { isRefusedRequest } from "../bus/refused_login.ts";
 import { CommandError } from "./command_error.ts";
 import { gatherSheet, type SystemAccounts } from "./gather_sheet.ts";
 import { loginOf, openForInspection } from "./open_for_inspection.ts";
-import type { RoleAccounts } from "./process_accounts.ts";
+import type { RoleAccounts } from "./role_accounts.ts";
 import type { Setting } from "./setting.ts";
 import { sheetText } from "./sheet_text.ts";
 import { textTable } from "./text_table.ts";

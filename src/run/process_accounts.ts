@@ -1,4 +1,3 @@
-import type { ReadLife } from "../bus/sequence_ledger.ts";
 import type { IngestAccount } from "../ingest/ingest_account.ts";
 import type { KlineActor } from "../kline/kline.ts";
 import { type Account, addLines, byCause, type Lines } from "../observe/account.ts";
@@ -8,49 +7,10 @@ import type { InfluxLane } from "../store/influx_lane.ts";
 import type { IngestRole } from "./ingest_role.ts";
 import type { KlineRole } from "./kline_role.ts";
 import type { PersistRole } from "./persist_role.ts";
-
-/** How far a live publisher has come in the numbering of the ticks of a shard. */
-export interface PublisherLife {
-  readonly venue: string;
-  readonly shard: number;
-  readonly epoch: number;
-  /** Ticks that it has numbered, whatever became of them. */
-  readonly numbered: number;
-}
-
-/** How far an actor has read a publisher's life. */
-export interface ReaderLife extends ReadLife {
-  /** The stage that the ticks come to. */
-  readonly stage: TickReader;
-  readonly venue: string;
-  readonly shard: number;
-}
+import type { ReaderLife, RoleAccounts, TickReader } from "./role_accounts.ts";
 
 /** Most lives of a venue's publishers that an actor tells of, those that it heard last, so that an answer stays small. */
 const MAX_LIVES = 4;
-
-export type TickReader = "kline" | "persist_ticks";
-
-/** What was shed or lost of the ticks of one shard, by cause. */
-export interface ShardLosses {
-  readonly stage: "publish" | TickReader;
-  readonly shard: number;
-  readonly lines: Lines;
-}
-
-/** All that a process says of what one of its roles did, at one moment: the numbers fit each other. */
-export interface RoleAccounts {
-  readonly role: "ingest" | "kline" | "persist";
-  readonly pid: number;
-  /** Names of the actors that run now. */
-  readonly running: readonly string[];
-  /** From the receipt of a trade's frame until it is in its candle, of the latest seconds. */
-  readonly lag?: { readonly p50Ms: number; readonly p99Ms: number } | undefined;
-  readonly accounts: readonly Account[];
-  readonly publishers: readonly PublisherLife[];
-  readonly readers: readonly ReaderLife[];
-  readonly losses: readonly ShardLosses[];
-}
 
 /** What the ingest actors of a process did. */
 export function ingestAccounts({ actors }: Pick<IngestRole, "actors">): RoleAccounts {
@@ -58,9 +18,10 @@ export function ingestAccounts({ actors }: Pick<IngestRole, "actors">): RoleAcco
     role: "ingest",
     pid: process.pid,
     running: actors.filter(({ isRunning }) => isRunning).map(({ name }) => name),
-    accounts: actors
-      .map((actor) => actor.account())
-      .flatMap((account) => [receipt(account), publication(account)]),
+    accounts: actors.flatMap((actor) => {
+      const account = actor.account();
+      return [receipt(account, actor.isRunning), publication(account)];
+    }),
     publishers: actors.flatMap((actor) =>
       actor.shards.flatMap(({ shard, position }) =>
         position === undefined
@@ -79,7 +40,7 @@ export function ingestAccounts({ actors }: Pick<IngestRole, "actors">): RoleAcco
   };
 }
 
-function receipt(account: IngestAccount): Account {
+function receipt(account: IngestAccount, isRunning: boolean): Account {
   return {
     stage: "ingest",
     unit: "ticks",
@@ -91,7 +52,8 @@ function receipt(account: IngestAccount): Account {
       ...byCause("rejected", account.rejected),
     },
     beside: {
-      markets: account.markets,
+      // One that stands by follows none.
+      markets: isRunning ? account.markets : 0,
       connected_markets: account.connectedMarkets,
       missing: account.missing,
     },

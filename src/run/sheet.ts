@@ -1,5 +1,5 @@
 import { type Account, addByStage, type Lines, unexplainedIn } from "../observe/account.ts";
-import type { PublisherLife, ReaderLife, RoleAccounts, ShardLosses } from "./process_accounts.ts";
+import type { PublisherLife, ReaderLife, RoleAccounts, ShardLosses } from "./role_accounts.ts";
 
 /** What does not balance, and by how much; less than 0 if more became than came. */
 export interface Imbalance {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { ReaderLife, RoleAccounts } from "../../src/run/process_accounts.ts";
+import type { ReaderLife, RoleAccounts } from "../../src/run/role_accounts.ts";
 import { createSheet } from "../../src/run/sheet.ts";
 import { sheetText } from "../../src/run/sheet_text.ts";
 
