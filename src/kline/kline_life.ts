@@ -27,7 +27,7 @@ export interface KlineLifeOptions {
 
 /** Everything that one life of a kline actor holds; a restart begins with a fresh one. */
 export class KlineLife {
-  readonly decoder = new TickDecoder();
+  readonly decoder: TickDecoder;
   /** By venue. */
   readonly venues = new Map<string, VenueCandles>();
   readonly #options: KlineOptions;
@@ -45,6 +45,7 @@ export class KlineLife {
     { lease, outcomes, onPublished }: KlineLifeOptions,
   ) {
     this.#lease = lease;
+    this.decoder = new TickDecoder({ maxAgeMs: options.tickMaxLagMs });
     this.#options = options;
     this.#signal = signal;
     this.#outcomes = outcomes;
@@ -76,8 +77,7 @@ export class KlineLife {
   #venue(name: string): VenueCandles {
     let venue = this.venues.get(name);
     if (venue === undefined) {
-      const { rules, tickMaxLagMs } = this.#options;
-      venue = new VenueCandles(name, rules, { outcomes: this.#outcomes, tickMaxLagMs });
+      venue = new VenueCandles(name, this.#options.rules, this.#outcomes);
       this.venues.set(name, venue);
     }
     return venue;
@@ -94,14 +94,15 @@ export class KlineLife {
 
   async #publishDue(): Promise<void> {
     const { candles } = this.#options;
-    for (const { engine } of this.venues.values()) {
+    for (const venue of this.venues.values()) {
       while (!this.#signal.aborted && this.#lease.isHeld()) {
         const limit = Math.min(PUBLISH_CHUNK, candles.capacity);
         if (limit === 0) {
           await candles.room(this.#signal);
           continue;
         }
-        if (engine.advance(performance.now(), { limit, publish: this.#publish }) < limit) break;
+        const presentMs = venue.presentMs(performance.now());
+        if (venue.engine.advance(presentMs, { limit, publish: this.#publish }) < limit) break;
         await new Promise((resolve) => setImmediate(resolve));
       }
     }
@@ -118,7 +119,9 @@ export class KlineLife {
     if (this.#signal.aborted) return;
     const nowMs = performance.now();
     let waitMs = MAX_TIMER_MS;
-    for (const { engine } of this.venues.values()) waitMs = Math.min(waitMs, engine.nextCloseInMs(nowMs));
+    for (const venue of this.venues.values()) {
+      waitMs = Math.min(waitMs, venue.engine.nextCloseInMs(venue.presentMs(nowMs)));
+    }
     const dueMs = nowMs + waitMs;
     this.#closeTimer = setTimeout(() => {
       if (performance.now() - dueMs < LATE_TIMER_MS) void this.publishDue();

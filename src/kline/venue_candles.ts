@@ -5,6 +5,7 @@ import { CandleEngine } from "./candle_engine.ts";
 import type { CandleRules } from "./market_candles.ts";
 import type { MarketSnapshot } from "./market_snapshot.ts";
 import { Resumption } from "./resumption.ts";
+import { WaitingTime } from "./waiting_time.ts";
 
 /** What became of a message: its ticks are in candles, it came before, or it was too old. */
 export type MessageFate = "applied" | "duplicate" | "skipped";
@@ -21,21 +22,14 @@ export class VenueCandles {
   readonly engine: CandleEngine;
   readonly #ledger = new SequenceLedger();
   readonly #outcomes: Tally;
-  readonly #tickMaxLagMs: number;
   #resumption: Resumption | undefined;
+  readonly #waitingTime = new WaitingTime();
   #sentMs = Number.NEGATIVE_INFINITY;
+  #waitedMs = 0;
 
-  /**
-   * @param outcomes counts every tick by what became of it, see `CandleEngine`, and `skipped` for those that were too old
-   * @param tickMaxLagMs messages older than this are skipped, ms; 0: none
-   */
-  constructor(
-    venue: string,
-    rules: CandleRules,
-    { outcomes, tickMaxLagMs }: { outcomes: Tally; tickMaxLagMs: number },
-  ) {
+  /** @param outcomes counts every tick by what became of it, see `CandleEngine`, and `skipped` for those of stale messages */
+  constructor(venue: string, rules: CandleRules, outcomes: Tally) {
     this.engine = new CandleEngine(venue, rules, outcomes);
-    this.#tickMaxLagMs = tickMaxLagMs;
     this.#outcomes = outcomes;
   }
 
@@ -56,6 +50,14 @@ export class VenueCandles {
     return this.#sentMs;
   }
 
+  /**
+   * The local time that the messages taken so far speak of, when it is `monotonicMs`: a reader that is behind lives in
+   * the past, and closes no candle whose trades are still in the stream.
+   */
+  presentMs(monotonicMs: number): number {
+    return monotonicMs - this.#waitedMs;
+  }
+
   /** Goes on from snapshots of markets; nothing was taken before. */
   resume(snapshots: ReadonlyMap<string, MarketSnapshot>, monotonicMs: number): void {
     for (const [market, { engine }] of snapshots) this.engine.load(market, engine, monotonicMs);
@@ -74,13 +76,14 @@ export class VenueCandles {
     if (news.kind !== "next") this.engine.doubt(this.#resumption?.knows(epoch, seq - 1));
     const isKnown = this.#resumption?.knows(epoch, seq);
     this.#sentMs = Math.max(this.#sentMs, sentMs);
-    if (this.#tickMaxLagMs > 0 && Date.now() - sentMs > this.#tickMaxLagMs) {
+    this.#waitedMs = this.#waitingTime.of(epoch, sentMs, monotonicMs);
+    if (message.isStale) {
       this.#outcomes.add("skipped", ticks.length);
       this.engine.doubt(isKnown);
       return { fate: "skipped", missed, missedTicks };
     }
     const { venueMs, down } = message;
-    this.engine.apply(ticks, { venueMs, down, isKnown }, monotonicMs);
+    this.engine.apply(ticks, { venueMs, down, isKnown }, this.presentMs(monotonicMs));
     return { fate: "applied", missed, missedTicks };
   }
 }

@@ -115,7 +115,11 @@ export class TickPersistActor implements Actor {
       status: () => this.status(),
     });
     const losses = new VenueLedgers();
-    const reading: Reading = { decoder: new TickDecoder(), losses, taken: losses };
+    const reading: Reading = {
+      decoder: new TickDecoder({ maxAgeMs: this.#options.tickMaxLagMs }),
+      losses,
+      taken: losses,
+    };
     this.#reading = reading;
     ready();
     try {
@@ -150,7 +154,7 @@ export class TickPersistActor implements Actor {
       this.#reject(venue, error.reason, error);
       return;
     }
-    const { sentMs, ticks } = message;
+    const { ticks, isStale } = message;
     this.#read += ticks.length;
     const news = losses.observe(venue, message);
     if ("missed" in news) this.#noteLoss(news);
@@ -159,8 +163,7 @@ export class TickPersistActor implements Actor {
       this.#count("repeated", ticks.length);
       return;
     }
-    const { tickMaxLagMs } = this.#options;
-    if (tickMaxLagMs > 0 && Date.now() - sentMs > tickMaxLagMs) this.#count("skipped", ticks.length);
+    if (isStale) this.#count("skipped", ticks.length);
     else this.#store(venue, ticks);
   }
 

@@ -1,6 +1,7 @@
 import { Decoder } from "@msgpack/msgpack";
 import { z } from "zod";
 import { TickBuffer } from "../market/tick_buffer.ts";
+import { readTickHeader } from "./tick_header.ts";
 import { BadMessageError, TICK_WIRE_VERSION, type TickMessage } from "./tick_message.ts";
 
 /** Most ticks that a message may carry; a publisher flushes far below it. */
@@ -32,6 +33,14 @@ const messageSchema = z.tuple([
   z.int().min(0).optional(),
 ]);
 
+export interface TickDecoderOptions {
+  /**
+   * Of messages with ticks that were sent longer ago, ms, only the head is read: a reader that is too slow for the
+   * stream passes over them so much faster that it catches up. 0: of none; see `TICK_MAX_LAG`. @default 0
+   */
+  readonly maxAgeMs?: number;
+}
+
 /**
  * Reads messages of the `TICKS` stream. The ticks of a decoded message are valid until the next `decode`, because
  * the columns are reused.
@@ -41,9 +50,29 @@ export class TickDecoder {
   readonly #ticks = new TickBuffer(MAX_TICKS_PER_MESSAGE);
   readonly #timeOffset = new Int32Array(MAX_TICKS_PER_MESSAGE);
   readonly #receivedOffset = new Uint32Array(MAX_TICKS_PER_MESSAGE);
+  readonly #maxAgeMs: number;
+
+  constructor({ maxAgeMs = 0 }: TickDecoderOptions = {}) {
+    this.#maxAgeMs = maxAgeMs;
+  }
 
   /** @throws {BadMessageError} if the bytes are not a tick message of this version */
   decode(data: Uint8Array): TickMessage {
+    return (this.#maxAgeMs > 0 && this.#passOver(data)) || this.#read(data);
+  }
+
+  /** The head of a message that is too old; undefined if it is to be read, or holds nothing that could be old. */
+  #passOver(data: Uint8Array): TickMessage | undefined {
+    const header = readTickHeader(data);
+    if (header === undefined || header.count === 0 || header.count > MAX_TICKS_PER_MESSAGE) return undefined;
+    const { count, ...head } = header;
+    if (Date.now() - head.sentMs <= this.#maxAgeMs) return undefined;
+    this.#ticks.clear();
+    this.#ticks.length = count;
+    return { ...head, ticks: this.#ticks, down: [], isStale: true };
+  }
+
+  #read(data: Uint8Array): TickMessage {
     const [, epoch, seq, sentMs, venueMs, markets, body, down, ticksBefore] = this.#envelope(data);
     const ticks = this.#ticks;
     ticks.clear();

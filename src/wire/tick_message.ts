@@ -28,6 +28,8 @@ export interface TickMessage {
    * that readers know what a lost message held. Absent: unknown.
    */
   readonly ticksBefore?: number | undefined;
+  /** Whether the message was too old to be decoded: of `ticks` there is only the number, and `down` is not known. */
+  readonly isStale?: boolean;
 }
 
 /** Bytes that are not a tick message. `reason` is a constant fit to be counted by. */

@@ -24,11 +24,14 @@ interface Sent {
   readonly seq: number;
   /** Trades: id and time, ms after the start. */
   readonly trades: readonly (readonly [id: number, timeMs: number])[];
-  readonly ageMs?: number;
+  readonly isStale?: boolean;
+  /** By the publisher's clock, and when it is read, both ms after the start. @default 0 */
+  readonly sentMs?: number;
+  readonly readMs?: number;
   readonly ticksBefore?: number;
 }
 
-function message({ epoch, seq, trades, ageMs = 0, ticksBefore }: Sent): TickMessage {
+function message({ epoch, seq, trades, isStale = false, sentMs = 0, ticksBefore }: Sent): TickMessage {
   const ticks = new TickBuffer(16);
   for (const [id, timeMs] of trades) {
     const i = ticks.length++;
@@ -38,17 +41,18 @@ function message({ epoch, seq, trades, ageMs = 0, ticksBefore }: Sent): TickMess
     ticks.quantity[i] = 1;
     ticks.timeMs[i] = START_MS + timeMs;
   }
-  return { epoch, seq, sentMs: Date.now() - ageMs, venueMs: 0, ticks, down: [], ticksBefore };
+  return { epoch, seq, sentMs: START_MS + sentMs, venueMs: 0, ticks, down: [], ticksBefore, isStale };
 }
 
-function start(tickMaxLagMs = 0) {
+function start() {
   const outcomes = new Tally();
-  const venue = new VenueCandles("binance", rules, { outcomes, tickMaxLagMs });
+  const venue = new VenueCandles("binance", rules, outcomes);
   const candles = new Map<number, Candle>();
   const publish = (candle: Candle) => void candles.set((candle.openMs - START_MS) / 1_000, candle);
   const take = (sent: Sent) => {
-    const report = venue.take(message(sent), 0);
-    venue.engine.advance(0, { limit: 1_000, publish });
+    const { readMs = 0 } = sent;
+    const report = venue.take(message(sent), readMs);
+    venue.engine.advance(venue.presentMs(readMs), { limit: 1_000, publish });
     return report;
   };
   return { take, candles, outcomes };
@@ -87,8 +91,8 @@ test("VenueCandles finds nothing missing where a lost message held no trade", ()
   );
 });
 
-test("VenueCandles skips messages that are older than TICK_MAX_LAG, and the candles show it", () => {
-  const { take, candles, outcomes } = start(2_000);
+test("VenueCandles skips stale messages, and the candles show it", () => {
+  const { take, candles, outcomes } = start();
   const epoch = createEpoch();
   take({ epoch, seq: 1, trades: [[1, 100]] });
   take({ epoch, seq: 2, trades: [[2, 1_100]] });
@@ -100,7 +104,7 @@ test("VenueCandles skips messages that are older than TICK_MAX_LAG, and the cand
         [3, 1_200],
         [4, 1_300],
       ],
-      ageMs: 3_000,
+      isStale: true,
     }),
     {
       fate: "skipped",
@@ -113,4 +117,17 @@ test("VenueCandles skips messages that are older than TICK_MAX_LAG, and the cand
   assert.equal(outcomes.get("skipped"), 2);
   const candle = candles.get(1)!;
   assert.deepEqual([candle.trades, candle.missing, candle.complete], [2, 2, false]);
+});
+
+test("VenueCandles that reads late closes no candle before its trades, and vouches for none that it has not read", () => {
+  const { take, candles } = start();
+  const epoch = createEpoch();
+  take({ epoch, seq: 1, trades: [[1, 100]], sentMs: 100, readMs: 100 });
+  take({ epoch, seq: 2, trades: [[2, 1_100]], sentMs: 1_100, readMs: 1_100 });
+  // It stands still for three seconds, and the message with the market's last trade is lost.
+  take({ epoch, seq: 3, trades: [], sentMs: 1_300, readMs: 4_100 });
+  assert.equal(candles.get(1), undefined);
+  take({ epoch, seq: 5, trades: [], sentMs: 1_800, readMs: 4_101 });
+  take({ epoch, seq: 6, trades: [], sentMs: 4_050, readMs: 4_110 });
+  assert.deepEqual([candles.get(1)?.trades, candles.get(1)?.complete], [1, false]);
 });

@@ -119,3 +119,37 @@ test("TickDecoder names the reason", () => {
     );
   }
 });
+
+test("TickDecoder reads of a message that is too old no more than its head, and how many ticks it has", () => {
+  const encoder = new TickEncoder();
+  const decoder = new TickDecoder({ maxAgeMs: 60_000 });
+  fc.assert(
+    fc.property(header, ticks, fc.boolean(), (head, rows, isStale) => {
+      const sentMs = Date.now() - (isStale ? 120_000 : 0);
+      const message = decoder.decode(encoder.encode({ ...head, sentMs, ticks: bufferOf(rows) }));
+      assert.equal(message.isStale ?? false, isStale && rows.length > 0);
+      assert.equal(message.ticks.length, rows.length);
+      assert.deepEqual([message.epoch, message.seq, message.sentMs], [head.epoch, head.seq, sentMs]);
+      assert.equal(message.venueMs, head.venueMs);
+      if (message.isStale) assert.equal(message.ticks.markets.length, 0);
+      else assert.deepEqual(message.down, head.down);
+    }),
+  );
+});
+
+test("TickDecoder passes over a damaged message only if its head and number of ticks are whole", () => {
+  const encoder = new TickEncoder();
+  const decoder = new TickDecoder({ maxAgeMs: 1 });
+  fc.assert(
+    fc.property(header, ticks, fc.nat(), (head, rows, cut) => {
+      const bytes = encoder.encode({ ...head, sentMs: 0, ticks: bufferOf(rows) });
+      const damaged = bytes.subarray(0, cut % bytes.length);
+      try {
+        const message = decoder.decode(damaged);
+        assert.ok(message.isStale && message.epoch === head.epoch && message.ticks.length === rows.length);
+      } catch (error) {
+        assert.ok(error instanceof BadMessageError, `${error}`);
+      }
+    }),
+  );
+});
