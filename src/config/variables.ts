@@ -83,7 +83,7 @@ export const VARIABLES = {
     "TICK_MAX_LAG",
     duration({ min: "1ms", max: "7d", zero: "off" }),
     "0",
-    "older batches are skipped and counted; 0: none",
+    "older ticks are skipped and counted; 0: none",
   ),
   consumerExpiryMs: required(
     "CONSUMER_EXPIRY",

@@ -9,7 +9,15 @@ const FROZEN = 1.5;
 const MAX_PAYLOAD_BYTES = 32 * 1024 * 1024;
 
 /** Why a connection ended. */
-export type CloseCause = "stopped" | "replaced" | "refused" | "lost" | "closed" | "no_pong" | "silence";
+export type CloseCause =
+  | "stopped"
+  | "replaced"
+  | "refused"
+  | "lost"
+  | "closed"
+  | "no_pong"
+  | "silence"
+  | "stale";
 
 export interface FeedSocketOptions {
   readonly url: string;

@@ -1,6 +1,7 @@
 import { performance } from "node:perf_hooks";
 import type { Exchange, FrameReader, FrameRejection, Trade } from "../exchange/exchange.ts";
 import type { Market } from "../market/market.ts";
+import { AgeLimit } from "./age_limit.ts";
 import type { FeedAccount } from "./feed_account.ts";
 import { FeedSocket, type FeedSocketOptions } from "./feed_socket.ts";
 import type { ReceiveClock } from "./receive_clock.ts";
@@ -19,6 +20,8 @@ export interface SubscribedSocketOptions extends FeedSocketOptions {
   readonly firstMarket: number;
   /** Longer frames are rejected unread. */
   readonly maxFrameBytes: number;
+  /** A connection whose trades are older is ended, ms; 0: none is. */
+  readonly maxAgeMs: number;
   readonly clock: ReceiveClock;
   readonly account: FeedAccount;
   readonly random: () => number;
@@ -45,11 +48,13 @@ export class SubscribedSocket {
   #settleServed: () => void = () => {};
   readonly #options: SubscribedSocketOptions;
   readonly #events: SubscribedSocketEvents;
+  readonly #ageLimit: AgeLimit;
   #requests: NodeJS.Timeout | undefined;
 
   constructor(options: SubscribedSocketOptions, events: SubscribedSocketEvents) {
     this.#options = options;
     this.#events = events;
+    this.#ageLimit = new AgeLimit(options.maxAgeMs);
     this.subscription = new Subscription(options.exchange, options.markets, options.random);
     this.served = new Promise((resolve) => {
       this.#settleServed = resolve;
@@ -115,8 +120,10 @@ export class SubscribedSocket {
     }
   }
 
-  #noteTrade({ market, receivedMs }: Trade): void {
+  #noteTrade({ market, receivedMs, eventMs }: Trade): void {
     this.delivered = true;
+    // All that waits between the venue and here goes at once; a new connection begins with what is new.
+    if (this.#ageLimit.isExceededBy(receivedMs - eventMs, receivedMs)) this.socket.terminate("stale");
     this.lastTradeMs = receivedMs - performance.timeOrigin;
     if (this.subscription.served) return;
     const { exchange, firstMarket } = this.#options;

@@ -46,6 +46,11 @@ export interface WebSocketFeedOptions {
   readonly overlapMs?: number;
   /** Longer frames are rejected unread. @default 65536 */
   readonly maxFrameBytes?: number;
+  /**
+   * A connection whose trades come later than this, ms, compared with its quickest ones, is replaced: what waits in the
+   * buffers on the way is shed, as the ids of later trades show. 0: none is; see `TICK_MAX_LAG`. @default 0
+   */
+  readonly maxAgeMs?: number;
   /** Bounds of the delay between attempts, ms. @default 500, 30000 */
   readonly retryMinMs?: number;
   readonly retryMaxMs?: number;
@@ -75,6 +80,7 @@ export class WebSocketFeed {
       rolloverMs: 85_800_000,
       overlapMs: 2000,
       maxFrameBytes: 65_536,
+      maxAgeMs: 0,
       retryMinMs: 500,
       retryMaxMs: 30_000,
       random: Math.random,

@@ -29,6 +29,7 @@ export type FeedLimits = Pick<
   | "rolloverMs"
   | "overlapMs"
   | "maxFrameBytes"
+  | "maxAgeMs"
   | "retryMinMs"
   | "retryMaxMs"
 >;

@@ -23,6 +23,7 @@ const CONNECTION_ENDS: readonly CloseCause[] = [
   "closed",
   "no_pong",
   "silence",
+  "stale",
 ];
 
 /** Metrics of each venue. */

@@ -61,6 +61,7 @@ export async function openIngest(setting: Setting, urls: VenueUrls): Promise<Ing
       log,
       latenessMs: config.latenessMs,
       busHosts: natsHosts(config),
+      feed: { maxAgeMs: config.tickMaxLagMs },
     }),
   );
   const unregister = await Promise.all([

@@ -9,6 +9,7 @@ const PING_INTERVAL_MS = 20_000;
 const PONG_DEADLINE_MS = 60_000;
 const GOING_AWAY = 1001;
 const DRAINED_BYTES = 1024 * 1024;
+const MAX_BUFFERED_BYTES = 16 * DRAINED_BYTES;
 const DRAIN_POLL_MS = 2;
 
 export interface BinanceServerOptions {
@@ -22,6 +23,8 @@ export interface BinanceServerOptions {
   readonly pongDeadlineMs?: number;
   /** A connection is closed at this age, ms. @default 24 h */
   readonly maxAgeMs?: number;
+  /** A client that leaves more bytes behind is too slow and is cut off, as exchanges do. @default 16 MiB */
+  readonly maxBufferedBytes?: number;
   /**
    * Whether errors are answered as `{"error":{"code":…,"msg":…},"id":…}`, which is what Binance is seen to send.
    * @default false: as it documents them
@@ -59,6 +62,7 @@ export class BinanceServer {
       pongDeadlineMs: options.pongDeadlineMs ?? PONG_DEADLINE_MS,
       nestsErrors: options.nestsErrors ?? false,
       maxAgeMs: options.maxAgeMs ?? DAY_MS,
+      maxBufferedBytes: options.maxBufferedBytes ?? MAX_BUFFERED_BYTES,
     };
     http.on("upgrade", (request, socket, head) => {
       // A client that goes away now is nobody's failure.
@@ -134,7 +138,10 @@ export class BinanceServer {
 
   #flush(): void {
     this.#flushScheduled = false;
-    for (const connection of this.#connections.values()) connection.flush();
+    for (const [socket, connection] of this.#connections) {
+      connection.flush();
+      if (connection.bufferedBytes > this.#options.maxBufferedBytes) socket.terminate();
+    }
   }
 
   /** Resolves when clients have taken nearly everything, or the signal is aborted. */

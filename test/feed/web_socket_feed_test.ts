@@ -260,3 +260,24 @@ test("WebSocketFeed.pause() reads nothing until resume(), and loses nothing", as
   feed.resume();
   await until("all trades are here", () => ids.length === 200);
 });
+
+test("WebSocketFeed replaces a connection whose trades come ever later, and none that is late from the start", async (t) => {
+  const { venue, feed, up } = await start(t, { feed: { maxAgeMs: 500 } });
+  let id = 0;
+  const tradeOfAge = (ageMs: number): void =>
+    venue.send(STREAM, tradeFrame({ symbol: "BTCUSDT", id: ++id, timeMs: Date.now() - ageMs }));
+  await until("connected", () => up.has(0));
+  for (let i = 0; i < 100; i++) tradeOfAge(0);
+  await until("the connection is replaced", () => {
+    tradeOfAge(2_000);
+    return feed.account.ends.get("stale") === 1 && feed.account.connections === 2;
+  });
+  await until("connected", () => up.has(0));
+  const framesBefore = feed.account.frames;
+  // The clocks may differ by as much, for all it knows.
+  await until("there were many more trades", () => {
+    tradeOfAge(2_000);
+    return feed.account.frames > framesBefore + 100;
+  });
+  assert.equal(feed.account.ends.total, 1);
+});

@@ -255,3 +255,18 @@ suite("BinanceServer", { concurrency: true }, () => {
     assert.deepEqual(client.frames, ['{"t":2}']);
   });
 });
+
+test("BinanceServer cuts off a client that does not take what it asked for", async (t) => {
+  const server = await start(t, { maxBufferedBytes: 100_000 });
+  const slow = await PlainClient.open(`${server.url}/ws/btcusdt@trade`);
+  const good = await PlainClient.open(`${server.url}/ws/btcusdt@trade`);
+  slow.socket.pause();
+  const event = JSON.stringify({ e: "trade", s: "x".repeat(10_000) });
+  await eventually("the slow one is cut off", () => {
+    server.publish("btcusdt@trade", event);
+    return server.connections === 1;
+  });
+  const before = good.frames.length;
+  server.publish("btcusdt@trade", event);
+  await eventually("the other one is served", () => good.frames.length > before);
+});
