@@ -52,6 +52,7 @@ export class FeedSocket {
   #detail = "";
   #denied: Error | undefined;
   #opened = false;
+  #terminated = false;
   #paused = false;
   #heard = true;
 
@@ -70,6 +71,8 @@ export class FeedSocket {
       events.opened();
     });
     socket.on("message", (frame, isBinary) => {
+      // Of what was received before, the rest would still come.
+      if (this.#terminated) return;
       this.#heard = true;
       events.frame(frame as Buffer, isBinary);
     });
@@ -102,9 +105,10 @@ export class FeedSocket {
     this.#socket.send(text, ignoreSendError);
   }
 
-  /** Ends the connection at once. */
+  /** Ends the connection at once; no frame comes out any more. */
   terminate(cause: CloseCause): void {
     this.#cause ??= cause;
+    this.#terminated = true;
     this.#socket.terminate();
   }
 

@@ -41,7 +41,7 @@ class CandleMaker implements TickPublisher {
     const calendar = createCalendar("UTC");
     const levels = planLevels(["1s", "1m"], calendar);
     const rules = { calendar, levels, closeDelayMs: CLOSE_DELAY_MS, latenessMs, fill: "flat" as const };
-    this.#venue = new VenueCandles("binance", rules, { outcomes: this.outcomes, tickMaxLagMs: 0 });
+    this.#venue = new VenueCandles("binance", rules, this.outcomes);
   }
 
   tryPublish(_subject: string, data: Uint8Array, listener?: MessageListener): boolean {

@@ -50,11 +50,17 @@ export class PrometheusText {
     return (this.metrics.get(name) ?? this.metrics.get(base))?.series.get(seriesOf(name, labels));
   }
 
-  /** The sum of a metric over all its series. */
-  sum(name: string): number {
+  /** The sum of a metric over all its series, or over those with a label that reads `name=value`. */
+  sum(name: string, label = ""): number {
     const metric = this.metrics.get(name) ?? assert.fail(`there is no metric ${name}`);
-    return [...metric.series.values()].reduce((sum, value) => sum + value, 0);
+    return [...metric.series].reduce((sum, [key, value]) => (key.includes(label) ? sum + value : sum), 0);
   }
+}
+
+/** Asks a process of this host for its metrics. */
+export async function scrape(port: number): Promise<PrometheusText> {
+  const response = await fetch(`http://127.0.0.1:${port}/metrics`);
+  return new PrometheusText(await response.text());
 }
 
 function seriesOf(name: string, labels: Readonly<Record<string, string>>): string {

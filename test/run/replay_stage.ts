@@ -108,9 +108,15 @@ export class ReplayStage {
     await until("some more is stored", async () => (await this.#storedCount()) > stored, DEADLINE_MS);
   }
 
-  /** Waits until every candle that the trades make is stored as it must be. */
-  async untilRight(options: CheckOptions = {}): Promise<void> {
-    const expected = expectedCandles(this.trades);
+  /** The trades that {@link play} sends of a part. */
+  tradesOf(part: number, of: number): ReplayStage["trades"] {
+    const size = Math.ceil(this.trades.length / of);
+    return this.trades.slice(part * size, (part + 1) * size);
+  }
+
+  /** Waits until every candle that the trades make, or those of them that came through, is stored as it must be. */
+  async untilRight(options: CheckOptions = {}, trades = this.trades): Promise<void> {
+    const expected = expectedCandles(trades);
     await until("all candles are stored", () => areStored(this.store, expected), DEADLINE_MS);
     const check = () => checkStored(this.store, expected, options);
     const isRight = () =>
