@@ -14,7 +14,7 @@ node_flags = --max-semi-space-size=8
 TESTS ?= test
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-servers install-deno run run-ingest run-workers servers inspect provision record replay test chaos check bench
+.PHONY: help install install-servers install-deno run run-ingest run-workers servers inspect provision record replay test chaos check bench soak overload
 
 help: ## This list, and the environment variables
 	@echo "make <target>; settings are environment variables: MARKETS=binance:BTC-USDT DURATION=30s make run"
@@ -70,6 +70,12 @@ check: $(installed) ## Format, lint, import order and types
 bench: $(program) install-servers ## Benchmarks
 	@find test/bench -name '*_bench.ts' 2>/dev/null | LC_ALL=C sort | while read -r file; do \
 		echo "$$file"; node --import tsx "$$file" || exit 1; done
+
+soak: $(program) install-servers ## The whole pipeline for DURATION (20m) at RATE (5000): memory and lag stay flat
+	@node --import tsx test/bench/soak.ts
+
+overload: $(program) install-servers ## More ticks than one core can take: lag and memory stay flat, what is shed is counted
+	@node --import tsx test/bench/overload.ts
 
 # Node 20 runs no TypeScript: one file of JavaScript, made in a moment, starts faster than a loader and is 30 MB smaller.
 # It lies two folders deep, as the modules of src do, so that paths from a module to the root hold.

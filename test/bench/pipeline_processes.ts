@@ -61,6 +61,11 @@ export class BenchProcess {
     });
   }
 
+  /** Writes a line to its standard input. */
+  write(line: string): void {
+    this.#child.stdin!.write(`${line}\n`);
+  }
+
   /** Closes its standard input. */
   endInput(): void {
     this.#child.stdin!.end();
