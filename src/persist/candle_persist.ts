@@ -177,9 +177,12 @@ export class CandlePersistActor implements Actor {
         this.#stale++;
         return;
       }
-      revisions.delete(point);
-      revisions.set(point, candle.revision);
-      if (revisions.size > MAX_REVISIONS) revisions.delete(revisions.keys().next().value!);
+      // Nothing is older than a first publication, and nearly every candle has no other.
+      if (candle.revision > 0) {
+        revisions.delete(point);
+        revisions.set(point, candle.revision);
+        if (revisions.size > MAX_REVISIONS) revisions.delete(revisions.keys().next().value!);
+      }
       lane.append(candleLine(candle));
     } catch (error) {
       if (!(error instanceof BadMessageError || error instanceof SyntaxError)) throw error;
