@@ -95,8 +95,8 @@ export interface ReadBackOptions {
   readonly filter: string;
   /** Begins the consumer's name. */
   readonly name: string;
-  /** Messages that the server stored from then on, ms by its own clock. */
-  readonly sinceMs: number;
+  /** Messages that the server stored from then on, ms by its own clock; or only the last one of each subject. */
+  readonly sinceMs: number | "last";
   readonly signal: AbortSignal;
 }
 
@@ -110,8 +110,9 @@ export async function* readBack(bus: Bus, options: ReadBackOptions): AsyncGenera
   const consumer = `${options.name}-${nuid.next().slice(-8)}`;
   const { num_pending } = await bus.streams.consumers.add(stream, {
     ...consumerConfig(consumer, filter, READ_BACK_EXPIRY_MS),
-    deliver_policy: DeliverPolicy.StartTime,
-    opt_start_time: new Date(sinceMs).toISOString(),
+    ...(sinceMs === "last"
+      ? { deliver_policy: DeliverPolicy.LastPerSubject }
+      : { deliver_policy: DeliverPolicy.StartTime, opt_start_time: new Date(sinceMs).toISOString() }),
   });
   const queue = new PullQueue(bus, stream, consumer);
   try {

@@ -1,3 +1,4 @@
+import type { Candle } from "../market/candle.ts";
 import { RENUMBERED_MS } from "../market/renumbering.ts";
 import type { CandleState } from "./candle_state.ts";
 import type { SavedMarket } from "./saved_state.ts";
@@ -46,6 +47,14 @@ export class Completeness {
   load({ spans, doubtFromMs }: Pick<SavedMarket, "spans" | "doubtFromMs">): void {
     this.#spans.load(spans);
     this.doubt(doubtFromMs);
+  }
+
+  /**
+   * Goes on after the last candle with trades that another life closed; nothing was noted before. Of its trades none is
+   * known, but the number from which all that comes later goes on: after a complete candle, or somewhere in another one.
+   */
+  goOnAfter({ openMs, endMs, lastId, complete }: Candle): void {
+    this.#spans.beginAfter(Number(lastId), { startMs: endMs - 1, reachedMs: complete ? endMs : openMs });
   }
 
   /**

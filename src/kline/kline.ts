@@ -202,9 +202,16 @@ export class KlineActor implements Actor {
 
   /** Goes on where a life before ended, if it left anything. */
   async #resume(life: KlineLife, snapshotter: Snapshotter, signal: AbortSignal): Promise<void> {
-    const { bus, shard, shards, log } = this.#options;
+    const { bus, shard, shards, rules, log } = this.#options;
     const loaded = await snapshotter.load();
-    const published = await readPublished(bus, { shard, shards, sinceMs: loaded.sinceMs, signal });
+    const published = await readPublished(bus, {
+      shard,
+      shards,
+      interval: rules.levels[0]!.interval,
+      sinceMs: loaded.sinceMs,
+      hasSnapshot: (venue, market) => loaded.venues.get(venue)?.has(market) ?? false,
+      signal,
+    });
     life.resume(loaded, published);
     const markets = [...loaded.venues.values()].reduce((sum, { size }) => sum + size, 0);
     if (markets > 0) log.info({ actor: this.name, markets }, "going on from snapshots");

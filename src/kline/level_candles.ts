@@ -27,7 +27,7 @@ export class LevelCandles {
   startMs = Number.NaN;
   /** What precedes a candle that starts here or later was not forgotten, ms. */
   #keptFromMs = Number.NEGATIVE_INFINITY;
-  /** The latest closed candle with trades: its close is the price of the flat ones that follow. */
+  /** The latest closed candle with trades, or what stands for it from a life before: its close is the price of the flat ones that follow. */
   newestClosed: CandleState | undefined;
   readonly #calendar: Calendar;
   readonly #precision: Precision;
@@ -69,6 +69,14 @@ export class LevelCandles {
   /** Starts with the candle that holds an instant; called once, with the first trade. */
   begin(timeMs: number): void {
     this.#startAt(this.openOf(timeMs));
+  }
+
+  /** Starts with the candle that holds an instant; another life closed those before it, the last one at a price. */
+  beginAfter(timeMs: number, price: number): void {
+    this.begin(timeMs);
+    const before = this.at(this.cursorMs - 1);
+    before.close = price;
+    this.newestClosed = before;
   }
 
   openOf(timeMs: number): number {

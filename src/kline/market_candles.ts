@@ -38,6 +38,9 @@ interface Review {
 /** Time between two looks for what may be forgotten, ms of the venue's clock. */
 const FORGET_STEP_MS = 1_000;
 
+/** A market of which nothing was published for longer, ms of its trades' times, begins anew. */
+const MAX_GAP_MS = 3_600_000;
+
 /** All candles of one market. Time is the venue's, passed in with each call. */
 export class MarketCandles {
   readonly #rules: CandleRules;
@@ -128,13 +131,13 @@ export class MarketCandles {
     if (this.#isTooLate(trade.timeMs, closableMs)) {
       return this.#completeness.knows(trade.id) ? "duplicate" : "too_late";
     }
+    if (!this.#started) this.#start(trade.timeMs);
     if (!this.#completeness.extend(trade.id, trade.timeMs)) {
       if (this.#completeness.isRenumbered(trade.id, trade.timeMs)) this.#renumber(trade);
       const reveals = this.#completeness.note(trade.id, trade.timeMs);
       if (reveals === undefined) return "duplicate";
       for (const reveal of reveals) this.#reviewRevealed(reveal);
     }
-    if (!this.#started) this.#start(trade.timeMs);
     this.#changed = true;
     let outcome: Outcome = "accepted";
     for (let index = 0; index < this.#levels.length; index++) {
@@ -154,8 +157,15 @@ export class MarketCandles {
   }
 
   #start(timeMs: number): void {
-    for (const level of this.#levels) level.begin(timeMs);
     this.#started = true;
+    const last = this.#publishedBefore?.newest(this.#levels[0]!.interval);
+    if (last === undefined || timeMs < last.endMs || timeMs - last.endMs > MAX_GAP_MS) {
+      for (const level of this.#levels) level.begin(timeMs);
+      return;
+    }
+    // Everything since is lost, if there was anything: its intervals are due all the same.
+    for (const level of this.#levels) level.beginAfter(last.endMs, Number(last.close));
+    if (last.trades > 0) this.#completeness.goOnAfter(last);
   }
 
   #isTooLate(timeMs: number, closableMs: number): boolean {

@@ -1,4 +1,5 @@
 import type { Candle } from "../market/candle.ts";
+import type { Interval } from "../market/interval.ts";
 
 /** What a life of the actor before this one published of a market, after the snapshot that this one goes on from. */
 export class PublishedBefore {
@@ -15,6 +16,16 @@ export class PublishedBefore {
   /** How many candles are noted. */
   get size(): number {
     return this.#candles.size;
+  }
+
+  /** The newest candle of an interval. */
+  newest(interval: Interval): Candle | undefined {
+    let newest: Candle | undefined;
+    for (const candle of this.#candles.values()) {
+      const isNewer = newest === undefined || candle.openMs > newest.openMs;
+      if (candle.interval === interval && isNewer) newest = candle;
+    }
+    return newest;
   }
 
   /**

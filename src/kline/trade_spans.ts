@@ -53,6 +53,16 @@ export class TradeSpans {
     }
   }
 
+  /**
+   * Begins with no trade, after one with a known id; nothing was noted before.
+   *
+   * @param startMs all that follows in the numbering is later, ms
+   * @param reachedMs time from which on what follows may be missing, ms
+   */
+  beginAfter(id: number, { startMs, reachedMs }: { startMs: number; reachedMs: number }): void {
+    this.#spans.push({ firstId: id + 1, firstMs: startMs, lastId: id, lastMs: reachedMs });
+  }
+
   /** Time of the trade with the lowest id known, ms: what was before is not known. NaN before the first trade. */
   get startMs(): number {
     return this.#spans[0]?.firstMs ?? Number.NaN;
