@@ -7,6 +7,8 @@ const SHORT_OUTAGE_MS = [200, 3_000] as const;
 /** Longer than all leases. */
 const LONG_OUTAGE_MS = [8_000, 30_000] as const;
 const REVOKED_MS = [1_000, 5_000] as const;
+/** Leases that are gone are missed when they would have ended. */
+const LEASES_LINGER_MS = 6_000;
 const MANAGE_TIMEOUT_MS = 15_000;
 const FILLING = "FILLING";
 const FILLING_MESSAGE_BYTES = 1_000_000;
@@ -163,6 +165,7 @@ function deletion(
     victim: "streams",
     loses,
     lastsMs: AT_ONCE,
+    lingersMs: streams.includes("KV_LEASES") ? LEASES_LINGER_MS : 0,
     inject: ({ broker }) =>
       manage(broker, async (jetStream) => {
         // What is not there need not be deleted.

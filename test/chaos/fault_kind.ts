@@ -14,6 +14,8 @@ export interface FaultKind {
   readonly loses: boolean;
   /** How long it lasts, ms; the least and the most. */
   readonly lastsMs: readonly [number, number];
+  /** Its consequences may come so long after its end, ms. @default 0 */
+  readonly lingersMs?: number;
   /** Resolves when the fault is over. */
   inject(stage: Stage, forMs: number, random: Random): Promise<unknown>;
 }

@@ -24,21 +24,29 @@ export interface FaultRecord extends LossyTime {
 /** Lets a fault happen, and waits until everything is well again. */
 export async function strike(
   stage: Stage,
-  { name, loses, lastsMs, inject }: FaultKind,
+  { name, loses, lastsMs, lingersMs = 0, inject }: FaultKind,
   { random, isAlone }: { random: Random; isAlone: boolean },
 ): Promise<FaultRecord> {
   const forMs = random.integer(...lastsMs);
   const fromMs = Date.now();
   await inject(stage, forMs, random);
-  const [live, storedMs] = await Promise.all([untilLive(stage), untilStored(stage)]);
+  const [live, storedMs] = await Promise.all([untilLive(stage, lingersMs), untilStored(stage)]);
   return { name, loses, forMs, isAlone, fromMs, toMs: live.atMs, liveMs: live.afterMs, storedMs };
 }
 
-async function untilLive({ venue, pulse }: Stage): Promise<{ atMs: number; afterMs: number }> {
+async function untilLive(
+  { venue, pulse }: Stage,
+  lingersMs: number,
+): Promise<{ atMs: number; afterMs: number }> {
   const startMs = performance.now();
-  const isLive = await pulse.reaches(venue.nextIds, RECOVERY_DEADLINE_MS);
-  const afterMs = isLive ? performance.now() - startMs : Number.POSITIVE_INFINITY;
-  return { atMs: Date.now(), afterMs };
+  let isLive = await pulse.reaches(venue.nextIds, RECOVERY_DEADLINE_MS);
+  let endMs = performance.now();
+  if (lingersMs > 0) {
+    await delay(Math.max(0, startMs + lingersMs - endMs));
+    isLive = await pulse.reaches(venue.nextIds, RECOVERY_DEADLINE_MS);
+    endMs = Math.max(endMs, pulse.pausedUntilMs);
+  }
+  return { atMs: Date.now(), afterMs: isLive ? endMs - startMs : Number.POSITIVE_INFINITY };
 }
 
 async function untilStored(stage: Stage): Promise<number> {
