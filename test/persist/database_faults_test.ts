@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
 import { startInfluxd } from "../../src/servers/influxd.ts";
 import { startNatsServer } from "../../src/servers/nats_server.ts";
 import { eventually } from "../bus/harness.ts";
-import { createStore, type Store } from "../pipeline/harness.ts";
+import { createStore } from "../pipeline/harness.ts";
 import { DISK_FULL, FaultyInfluxd, UNAVAILABLE, type WriteFault } from "../store/faulty_influxd.ts";
 import { candle } from "../store/stored_values.ts";
 import { Publisher, startPersist } from "./persist_process.ts";
@@ -27,16 +28,24 @@ async function open(t: TestContext) {
 }
 
 /** Waits until all that was published is stored, and shows that it is there once and as it was. */
-async function checkStored({ publisher, store }: { publisher: Publisher; store: Store }): Promise<void> {
-  const count = async (query: string) => (await store.query(query).catch(() => []))[0]?.count ?? 0;
-  const candles = () => count('SELECT count("trades") FROM candles.candles');
-  const ticks = () => count('SELECT count("id") FROM ticks.ticks');
-  await eventually("candles are stored", async () => (await candles()) === publisher.candles, DEADLINE_MS);
-  await eventually("ticks are stored", async () => (await ticks()) === publisher.ticks, DEADLINE_MS);
-  const stored = await store.candles("1s");
+async function checkStored({ publisher, store, candleLane, tickLane }: Awaited<ReturnType<typeof open>>) {
+  const count = async (query: string) => Number((await store.query(query).catch(() => []))[0]?.count ?? 0);
+  const stored = async () => ({
+    candles: await count('SELECT count("trades") FROM candles.candles'),
+    ticks: await count('SELECT count("id") FROM ticks.ticks'),
+  });
+  const { candles, ticks } = publisher;
+  const isStored = async () => isDeepStrictEqual(await stored(), { candles, ticks });
+  await eventually("all is stored", isStored, DEADLINE_MS).catch(() => undefined);
+  const lanes = [candleLane, tickLane].map(({ lines, retries, pending, obstacle }) => ({
+    ...Object.fromEntries([...lines.entries(), ...retries.entries()]),
+    pending,
+    obstacle,
+  }));
+  assert.deepEqual(await stored(), { candles, ticks }, JSON.stringify(lanes));
   assert.deepEqual(
-    stored.map(({ openMs, trades }) => [openMs, trades]),
-    Array.from({ length: publisher.candles }, (_, i) => [candle.openMs + i * 1_000, i]),
+    (await store.candles("1s")).map(({ openMs, trades }) => [openMs, trades]),
+    Array.from({ length: candles }, (_, i) => [candle.openMs + i * 1_000, i]),
   );
 }
 
