@@ -83,16 +83,18 @@ function checkInspection(text: string, trades: number): void {
   };
   for (const [stage, line] of [
     ["ingest", "received"],
-    ["publish", "confirmed"],
+    ["publish", "accepted"],
     ["to_kline", "taken"],
-    ["kline", "accepted"],
-    ["to_persist_ticks", "taken"],
+    ["kline", "read"],
+    ["to_persist_ticks", "numbered"],
   ] as const) {
     assert.equal(count(stage, line), trades, `${stage} ${line}`);
   }
-  assert.equal(count("candles", "closed"), count("candles", "confirmed"));
-  // Each process reads all candles, and stores its own.
-  assert.equal(count("persist_candles", "read"), 2 * count("candles", "confirmed"));
-  assert.equal(count("persist_candles", "stored"), count("persist_candles", "elsewhere"));
+  // Each process reads all candles, and stores its own; quiet markets go on closing some meanwhile.
+  const [read, stored, elsewhere] = ["read", "stored", "elsewhere"].map((line) =>
+    count("persist_candles", line),
+  );
+  const made = count("candles", "closed") + count("candles", "revised");
+  assert.ok(read! <= 2 * made && stored! > 0 && elsewhere! > 0, text);
   assert.match(text, /\n\nunexplained 0\n$/);
 }
