@@ -36,9 +36,11 @@ export interface Chart {
 const WIDTH = 900;
 const LEFT = 64;
 const RIGHT = 190;
-const TOP = 54;
+const TOP = 34;
 const PLOT_HEIGHT = 170;
-const PANEL_HEIGHT = PLOT_HEIGHT + 54;
+/** Above a plot are its title and the names of the phases. */
+const PLOT_TOP = 40;
+const PANEL_HEIGHT = PLOT_TOP + PLOT_HEIGHT + 32;
 const BOTTOM = 30;
 const MAX_TICKS = 6;
 const LEGEND_STEP = 18;
@@ -89,7 +91,7 @@ function drawPanel(panel: Panel, { top, x, phases }: PanelPlace): string {
   const marks = scale === "log" ? powersOfTen(ys, highest) : steps(0, highest);
   const [low, high] = [marks[0]!, Math.max(highest, marks.at(-1)!)];
   const place = scale === "log" ? Math.log10 : (y: number) => y;
-  const plotTop = top + 22;
+  const plotTop = top + PLOT_TOP;
   const bottom = plotTop + PLOT_HEIGHT;
   const toX = (value: number) => LEFT + ((value - x.min) / (x.max - x.min || 1)) * (WIDTH - LEFT - RIGHT);
   const toY = (value: number) => {
@@ -114,7 +116,7 @@ function drawPanel(panel: Panel, { top, x, phases }: PanelPlace): string {
   for (const mark of steps(x.min, x.max)) {
     parts.push(text(round(toX(mark)), bottom + 16, mark.toLocaleString("en-US"), { anchor: "middle" }));
   }
-  parts.push(text(8, plotTop - 5, title, { className: "panel" }));
+  parts.push(text(8, plotTop - 22, title, { className: "panel" }));
   for (const [index, { name, points, isReference = false }] of series.entries()) {
     const stroke = isReference ? "var(--ink)" : COLOURS[index % COLOURS.length]!;
     const className = isReference ? "line reference" : "line";

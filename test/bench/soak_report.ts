@@ -2,8 +2,10 @@ import { drawChart } from "./chart.ts";
 import { median, printTable } from "./machine.ts";
 import type { LagLine } from "./pipeline_processes.ts";
 
-/** Memory is judged after this share of the run: heaps, caches and the stream's minute fill up before. */
-const WARM_SHARE = 0.25;
+/** Memory is judged after this time, or half of a shorter run: until then come trades that may yet amend candles. */
+const WARM_MS = 7 * 60_000;
+/** Its memory follows what it stores and when it compacts that: it is shown, and not judged. */
+const NOT_JUDGED = "influxd";
 const MS_PER_MINUTE = 60_000;
 const MS_PER_HOUR = 3_600_000;
 /** A process that gains more than this share of its memory in an hour, and so much, MiB, is not flat. */
@@ -53,8 +55,8 @@ export interface SoakVerdict {
   readonly isGood: boolean;
 }
 
-export function judgeSoak({ memory: samples, lags, lost, notStored }: SoakRun): SoakVerdict {
-  const warm = samples.slice(Math.floor(samples.length * WARM_SHARE));
+export function judgeSoak({ memory: samples, lengthMs, lags, lost, notStored }: SoakRun): SoakVerdict {
+  const warm = samples.filter(({ atMs }) => atMs >= Math.min(WARM_MS, lengthMs / 2));
   const memory = processesOf(samples).map((name) => judgeMemory(name, warm));
   const third = Math.floor(lags.length / 3);
   const thirds = [lags.slice(0, third), lags.slice(third, -third), lags.slice(-third)].map((part) => ({
@@ -73,7 +75,7 @@ export function judgeSoak({ memory: samples, lags, lost, notStored }: SoakRun): 
 function judgeMemory(name: string, samples: readonly MemorySample[]): MemoryVerdict {
   const rss = samples.map(({ rssMiB }) => rssMiB[name]!);
   const perHourMiB = slope(samples.map(({ atMs }, index) => [atMs / MS_PER_HOUR, rss[index]!]));
-  const isFlat = perHourMiB <= Math.max(NOTHING_MIB, MAX_GROWTH_PER_HOUR * rss[0]!);
+  const isFlat = name === NOT_JUDGED || perHourMiB <= Math.max(NOTHING_MIB, MAX_GROWTH_PER_HOUR * rss[0]!);
   return { name, firstMiB: rss[0]!, lastMiB: rss.at(-1)!, mostMiB: Math.max(...rss), perHourMiB, isFlat };
 }
 
@@ -96,7 +98,7 @@ export function printSoak(run: SoakRun, { memory, thirds, isLagFlat, isGood }: S
     memory.map(({ name, firstMiB, lastMiB, mostMiB, perHourMiB, isFlat }) => [
       name,
       ...[firstMiB, lastMiB, mostMiB, perHourMiB].map((figure) => figure.toFixed(0)),
-      isFlat ? "flat" : "grows",
+      name === NOT_JUDGED ? "-" : isFlat ? "flat" : "grows",
     ]),
   );
   printTable(
