@@ -1,4 +1,6 @@
 import { performance } from "node:perf_hooks";
+import { setTimeout as delay } from "node:timers/promises";
+import { aborted } from "../actor/aborted.ts";
 import type { Actor, ActorContext } from "../actor/actor.ts";
 import { hostOf } from "../actor/host_of.ts";
 import type { Exchange, Trade } from "../exchange/exchange.ts";
@@ -10,6 +12,7 @@ import type { Logger } from "../observe/log.ts";
 import { Tally } from "../observe/tally.ts";
 import { BackPressure } from "./back_pressure.ts";
 import { addAccounts, type IngestAccount, sumTallies } from "./ingest_account.ts";
+import { RecentTrades } from "./recent_trades.ts";
 import { RejectionLog } from "./rejection_log.ts";
 import { ShardAccount } from "./shard_account.ts";
 import type { TickPublisher } from "./tick_publisher.ts";
@@ -19,6 +22,8 @@ import { VenuePublisher } from "./venue_publisher.ts";
 /** How often waiting trades, idle shards and the publisher are looked at, ms. */
 const CHECK_MS = 50;
 const STALL_MS = 10_000;
+/** Longest that a stop waits for the end of the term, ms. */
+const TERM_END_DEADLINE_MS = 3_000;
 
 /** Limits of the feeds; see `WebSocketFeedOptions`. */
 export type FeedLimits = Pick<
@@ -50,12 +55,17 @@ export interface IngestOptions {
   /** Longest pause of the venue's sockets while the publisher is congested, ms. @default 2000 */
   readonly maxPauseMs?: number;
   readonly feed?: FeedLimits;
+  /** Whether it publishes only while it is asked to lead; otherwise always. @default false */
+  readonly standby?: boolean;
 }
 
 /** An actor that turns the frames of one venue into the tick stream. */
 export interface IngestActor extends Actor {
   readonly venue: string;
-  readonly isRunning: boolean;
+  /** Whether it publishes: an actor that stands by follows the venue and keeps what came lately. */
+  readonly leads: boolean;
+  /** Publishes, with what it kept, until the signal is aborted. */
+  lead(signal: AbortSignal): Promise<void>;
   /** What became of the ticks of each shard that has a market of the venue. */
   readonly shards: readonly ShardAccount[];
   /** What it did so far, in all its lives; a copy. */
@@ -82,9 +92,12 @@ export function createIngestActor(options: IngestOptions): IngestActor {
   }
   const numbers = new Set(markets.map(({ id }) => shardOf(id, options.shards)));
   const shards = [...numbers].sort((a, b) => a - b).map((shard) => new ShardAccount(shard));
-  let life = new IngestLife(options, shards);
+  const recent = new RecentTrades();
+  const begin = () => new IngestLife(options, shards, recent);
+  let life = begin();
+  let leads = options.standby !== true;
+  let term: Promise<void> | undefined;
   let past: IngestAccount | undefined;
-  let isRunning = false;
   const account = () => (past === undefined ? life.account() : addAccounts(past, life.account()));
   return {
     name: `ingest-${exchange.venue}`,
@@ -95,18 +108,28 @@ export function createIngestActor(options: IngestOptions): IngestActor {
     },
     stallMs: STALL_MS,
     async run(context) {
-      // Each run begins afresh, with an epoch that tells when: one that stood by for hours did not publish meanwhile.
       past = account();
-      life = new IngestLife(options, shards);
-      isRunning = true;
-      try {
-        await life.run(context);
-      } finally {
-        isRunning = false;
-      }
+      life = begin();
+      if (leads) life.lead();
+      const stop = new AbortController();
+      // The feeds end after the term, so that the next process's term begins where this one's ends.
+      void aborted(context.signal)
+        .then(() => Promise.race([term, delay(TERM_END_DEADLINE_MS, undefined, { ref: false })]))
+        .then(() => stop.abort());
+      await life.run({ ...context, signal: stop.signal });
     },
-    get isRunning() {
-      return isRunning;
+    get leads() {
+      return leads;
+    },
+    lead(signal) {
+      leads = true;
+      life.lead();
+      term = aborted(signal).then(() => {
+        leads = false;
+        life.follow();
+        term = undefined;
+      });
+      return term;
     },
     shards,
     account,
@@ -117,6 +140,7 @@ export function createIngestActor(options: IngestOptions): IngestActor {
 class IngestLife {
   readonly #options: IngestOptions;
   readonly #shards: readonly ShardAccount[];
+  readonly #recent: RecentTrades;
   readonly #gate: TradeGate;
   readonly #publisher: VenuePublisher;
   readonly #pressure: BackPressure;
@@ -128,9 +152,10 @@ class IngestLife {
   /** The episode of back-pressure that is under way, if any. */
   #episode: Promise<void> = Promise.resolve();
 
-  constructor(options: IngestOptions, shards: readonly ShardAccount[]) {
+  constructor(options: IngestOptions, shards: readonly ShardAccount[], recent: RecentTrades) {
     this.#options = options;
     this.#shards = shards;
+    this.#recent = recent;
     const { exchange, latenessMs, log, markets, maxPauseMs = 2000, publisher } = options;
     this.#rejections = new RejectionLog(log.child({ venue: exchange.venue }));
     this.#gate = new TradeGate({
@@ -143,6 +168,7 @@ class IngestLife {
     this.#publisher = new VenuePublisher({
       ...options,
       accounts: shards,
+      recent,
       venue: exchange.venue,
       venueMs: () => this.#gate.newestMs,
       isPaused: () => this.#pressure.isPaused,
@@ -164,6 +190,14 @@ class IngestLife {
     this.#feeds = this.#createFeeds();
   }
 
+  lead(): void {
+    this.#publisher.lead();
+  }
+
+  follow(): void {
+    this.#publisher.follow();
+  }
+
   async run({ signal, ready, beat }: ActorContext): Promise<void> {
     const stop = (): void => this.#abort.abort();
     signal.addEventListener("abort", stop, { once: true });
@@ -174,7 +208,6 @@ class IngestLife {
     }, CHECK_MS);
     const feeds = this.#feeds.map((feed) => feed.run(this.#abort.signal));
     try {
-      this.#publisher.beat();
       ready();
       await Promise.all(feeds);
     } finally {
@@ -207,6 +240,8 @@ class IngestLife {
       rejected: sumTallies([this.#invalid, this.#gate.rejections]),
       held: this.#gate.held,
       missing: this.#gate.missing,
+      kept: this.#recent.size,
+      passed: this.#recent.passed,
       collectedTicks: ticks("collected"),
       publishedTicks: ticks("published"),
       underWayTicks: ticks("underWay"),

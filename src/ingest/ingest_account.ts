@@ -12,7 +12,7 @@ export interface IngestAccount {
   readonly ignored: number;
   /** Trades, and frames that may have been trades: accepted, duplicates, rejected or held. */
   readonly received: number;
-  /** Distinct, plausible trades: collected, under way, confirmed, unconfirmed or dropped. */
+  /** Distinct, plausible trades: kept, passed, collected, under way, confirmed, unconfirmed or dropped. */
   readonly accepted: number;
   readonly duplicates: number;
   /** Invalid frames and implausible trades, by reason. */
@@ -21,6 +21,10 @@ export interface IngestAccount {
   readonly held: number;
   /** Trades that the venue numbered and that have not come. */
   readonly missing: number;
+  /** Trades of the last seconds, kept in case the process dies that publishes them. */
+  readonly kept: number;
+  /** Trades that another process published. */
+  readonly passed: number;
   /** Ticks in messages that are being made. */
   readonly collectedTicks: number;
   /** Ticks that were handed to NATS, whatever it said to it. */

@@ -11,7 +11,8 @@ const BATCH_TICKS = 512;
 /** What the publishers of a venue share. */
 export interface PublishContext {
   readonly publisher: TickPublisher;
-  readonly epoch: number;
+  /** Of the present term, see {@link ShardPublisher.begin}. */
+  epoch: number;
   /** The latest trade time accepted on any market of the venue, ms; 0 before the first. */
   venueMs(): number;
   /** The local clock, ms since the epoch. */
@@ -55,6 +56,14 @@ export class ShardPublisher {
   /** When the last message was handed over, ms by the context's clock. */
   get sentMs(): number {
     return this.#sentMs;
+  }
+
+  /** Begins a term: numbers from 1 on, in the context's new epoch. Says nothing yet of what is not connected. */
+  begin(isDown: (name: string) => boolean): void {
+    this.#seq = 0;
+    this.#ticksBefore = 0;
+    this.#sentMs = Number.NEGATIVE_INFINITY;
+    this.#down = [...this.#markets].filter(isDown).sort();
   }
 
   /** Adds a tick; there must be room. */

@@ -89,6 +89,16 @@ export const VENUE_METRICS: readonly Metric<IngestAccount>[] = [
     "Trades that the venue numbered and that have not come; goes down when they come late.",
     ({ missing }) => missing,
   ),
+  gauge(
+    "ticks_kept",
+    "Trades of the last seconds, kept in case the process dies that publishes them.",
+    ({ kept }) => kept,
+  ),
+  counter(
+    "ticks_passed_total",
+    "Trades that were not published here because another process did.",
+    ({ passed }) => passed,
+  ),
   counter("ticks_published_total", "Trades that were sent to NATS.", ({ publishedTicks }) => publishedTicks),
   counter(
     "ticks_confirmed_total",

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { Actor } from "../actor/actor.ts";
+import type { Actor, Permissions } from "../actor/actor.ts";
 import type { Bus } from "../bus/connection.ts";
 import { registerService } from "../bus/service.ts";
 import { TickPublisher } from "../bus/tick_publisher.ts";
@@ -18,7 +18,7 @@ import { natsHosts, openBus, type Setting } from "./setting.ts";
 export interface IngestRole {
   readonly bus: Bus;
   readonly actors: readonly IngestActor[];
-  /** What is to be run: one actor that runs those of which this process has the lease. */
+  /** What is to be run: all actors, and one that has those publish of which this process has the lease. */
   supervised(supervision: Supervision): readonly Actor[];
   /** Tick messages that the bus did not take or store, by cause. */
   readonly dropped: Tally;
@@ -62,6 +62,7 @@ export async function openIngest(setting: Setting, urls: VenueUrls): Promise<Ing
       latenessMs: config.latenessMs,
       busHosts: natsHosts(config),
       feed: { maxAgeMs: config.tickMaxLagMs },
+      standby: true,
     }),
   );
   const unregister = await Promise.all([
@@ -75,15 +76,15 @@ export async function openIngest(setting: Setting, urls: VenueUrls): Promise<Ing
       }),
     ),
   ]);
-  const pieces = actors.map((actor) => [pieceOf(actor.venue, config), () => actor] as const);
-  const permissions = {
-    net: [...new Set(actors.flatMap((actor) => actor.permissions.net))],
-    env: [...new Set(actors.flatMap((actor) => actor.permissions.env))],
-  };
+  const permissions = { net: natsHosts(config), env: [] };
+  const pieces = actors.map(
+    (actor) => [pieceOf(actor.venue, config), () => leaderOf(actor, permissions)] as const,
+  );
+  const divided = divideAmongAll(bus, setting, { name: "ingest", pieces: new Map(pieces), permissions });
   return {
     bus,
     actors,
-    supervised: divideAmongAll(bus, setting, { name: "ingest", pieces: new Map(pieces), permissions }),
+    supervised: (supervision) => [...actors, ...divided(supervision)],
     dropped,
     get storedMessages() {
       return publisher.storedBatches;
@@ -93,6 +94,18 @@ export async function openIngest(setting: Setting, urls: VenueUrls): Promise<Ing
       publisher.close();
       await Promise.all(unregister.map((stop) => stop()));
       await bus.close();
+    },
+  };
+}
+
+/** Has an actor publish for as long as this process has the lease; all processes follow the venue. */
+function leaderOf(actor: IngestActor, permissions: Permissions): Actor {
+  return {
+    name: `lead-${actor.venue}`,
+    permissions,
+    run({ signal, ready }) {
+      ready();
+      return actor.lead(signal);
     },
   };
 }

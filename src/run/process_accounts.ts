@@ -17,14 +17,14 @@ export function ingestAccounts({ actors }: Pick<IngestRole, "actors">): RoleAcco
   return {
     role: "ingest",
     pid: process.pid,
-    running: actors.filter(({ isRunning }) => isRunning).map(({ name }) => name),
+    running: actors.filter(({ leads }) => leads).map(({ name }) => name),
     accounts: actors.flatMap((actor) => {
       const account = actor.account();
-      return [receipt(account, actor.isRunning), publication(account)];
+      return [receipt(account, actor.leads), publication(account)];
     }),
     publishers: actors.flatMap((actor) =>
       actor.shards.flatMap(({ shard, position }) =>
-        position === undefined
+        position === undefined || !actor.leads
           ? []
           : [{ venue: actor.venue, shard, epoch: position.epoch, numbered: position.ticks }],
       ),
@@ -40,7 +40,7 @@ export function ingestAccounts({ actors }: Pick<IngestRole, "actors">): RoleAcco
   };
 }
 
-function receipt(account: IngestAccount, isRunning: boolean): Account {
+function receipt(account: IngestAccount, leads: boolean): Account {
   return {
     stage: "ingest",
     unit: "ticks",
@@ -52,9 +52,9 @@ function receipt(account: IngestAccount, isRunning: boolean): Account {
       ...byCause("rejected", account.rejected),
     },
     beside: {
-      // One that stands by follows none.
-      markets: isRunning ? account.markets : 0,
-      connected_markets: account.connectedMarkets,
+      // Those of one that stands by are counted where they are published.
+      markets: leads ? account.markets : 0,
+      connected_markets: leads ? account.connectedMarkets : 0,
       missing: account.missing,
     },
   };
@@ -66,6 +66,8 @@ function publication(account: IngestAccount): Account {
     unit: "ticks",
     came: { accepted: account.accepted },
     became: {
+      kept: account.kept,
+      passed: account.passed,
       confirmed: account.confirmedTicks,
       under_way: account.underWayTicks,
       collected: account.collectedTicks,

@@ -19,6 +19,8 @@ const MEANINGS: Readonly<Record<string, string>> = {
   duplicate: "came before",
   held: "waiting for another trade to confirm time or number",
   rejected: "unreadable, or impossible",
+  kept: "in case the ingest that publishes dies",
+  passed: "published by another ingest",
   under_way: "NATS has not answered yet",
   collected: "about to be sent",
   unconfirmed: "sent, and perhaps in the stream: who reads knows",

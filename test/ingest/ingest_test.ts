@@ -325,3 +325,49 @@ test("createIngestActor() refuses markets of another venue, and none at all", ()
   assert.equal(actor.name, "ingest-binance");
   assert.deepEqual(actor.permissions.net, ["stream.binance.com:9443", "127.0.0.1:4222"]);
 });
+
+test("ingest that stands by publishes what it kept once it leads, in a new epoch, and nothing after", async (t) => {
+  const names = ["BTC-USDT", "ETH-USDT"];
+  const { actor, recorder, trade, venue } = await start(t, { standby: true, names });
+  for (const id of range(1, 600)) trade(id, START_MS + id);
+  await until("the trades are here", () => actor.account().accepted === 600);
+  assert.equal(recorder.messages.length, 0, "another process publishes");
+  assert.equal(actor.account().kept, 600);
+  const epochs = new Set<number>();
+  for (const [term, last] of [610, 620].entries()) {
+    const end = new AbortController();
+    const before: number = recorder.messages.length;
+    const leading = actor.lead(end.signal);
+    assert.equal(actor.account().kept, 0);
+    trade(last, START_MS + last);
+    await until("it publishes", () => recorder.ids.includes(last));
+    end.abort();
+    await leading;
+    const messages = recorder.messages.slice(before);
+    const { epoch } = messages[0]!;
+    assert.ok(messages.every((message) => message.epoch === epoch && message.down.length === 0));
+    epochs.add(epoch);
+    for (const subject of new Set(messages.map((message) => message.subject))) {
+      const numbers = recorder.of(subject).filter((message) => message.epoch === epoch);
+      assert.deepEqual(
+        numbers.map(({ seq }) => seq),
+        range(1, numbers.length),
+      );
+    }
+    let latestMs = 0;
+    for (const { venueMs, ticks } of messages) {
+      for (const { timeMs } of ticks)
+        assert.ok(timeMs >= latestMs, "no message claims the time of a later one");
+      latestMs = Math.max(latestMs, venueMs);
+    }
+    for (const id of range(last + 1, last + 5)) trade(id, START_MS + id);
+    await until("trades are kept again", () => actor.account().kept === 5);
+    venue.breakAll();
+    await until("it is connected again", () => actor.account().connections === term + 2);
+    assert.equal(recorder.messages.length, before + messages.length, "it says nothing between its terms");
+  }
+  assert.equal(epochs.size, 2);
+  assert.deepEqual(recorder.ids, [...range(1, 600), 610, ...range(611, 615), 620]);
+  const { accepted, confirmedTicks, kept, passed } = actor.account();
+  assert.equal(accepted, confirmedTicks + kept + passed);
+});

@@ -1,4 +1,3 @@
-import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { until } from "../pipeline/harness.ts";
@@ -23,11 +22,10 @@ test("workers and ingests that join, are killed and are frozen leave no trace in
   const first = stage.run("run-workers");
   await stage.playAndStore(0, PARTS);
   const standby = stage.run("run-ingest");
+  await until("both ingests follow the venue", () => stage.venue.connections === 2, DEADLINE_MS);
   const second = stage.run("run-workers");
   await second.logs(KLINE_LEASE);
   await stage.playAndStore(1, PARTS);
-  assert.equal(stage.venue.connections, 1, "one ingest is active, the other stands by");
-
   first.send("SIGKILL");
   await first.ends();
   await stage.playAndStore(2, PARTS);
@@ -41,9 +39,9 @@ test("workers and ingests that join, are killed and are frozen leave no trace in
   second.send("SIGCONT");
   await second.logs(/"end":"lost"/);
 
+  // Nobody publishes for a moment; the one that stood by has what comes meanwhile.
   ingest.send("SIGKILL");
   await ingest.ends();
-  await until("the other ingest has taken over", () => stage.venue.connections === 1, DEADLINE_MS);
   await stage.playAndStore(4, PARTS);
 
   await stage.untilRight({ pauses: true });
