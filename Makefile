@@ -60,7 +60,7 @@ test: $(installed) install-servers ## All tests, or those below TESTS
 	@node --import tsx --test --test-concurrency=2 --test-timeout=300000 $(TEST_FLAGS) \
 		$$(find $(TESTS) -name '*_test.ts' | LC_ALL=C sort)
 
-chaos: $(installed) install-servers ## Faults at random for DURATION (15m), as SEED has it, and a balance sheet: test/chaos/README.md
+chaos: $(installed) install-servers ## Faults at random for DURATION (20m), as SEED has it, and a balance sheet: test/chaos/README.md
 	@node --import tsx test/chaos/chaos.ts
 
 check: $(installed) ## Format, lint, import order and types

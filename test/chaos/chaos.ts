@@ -14,7 +14,7 @@ import { recoveryTable } from "./recovery_table.ts";
 const MAX_COMPLAINTS = 60;
 
 const { values } = parseArgs({ options: { only: { type: "string" } } });
-const durationMs = duration({ min: "1s", max: "7d" }).parse(process.env.DURATION || "15m");
+const durationMs = duration({ min: "1s", max: "7d" }).parse(process.env.DURATION || "20m");
 const seed = Number(process.env.SEED || Date.now() % 100_000);
 const faults = FAULTS.filter(
   ({ name }) => values.only === undefined || values.only.split(",").includes(name),

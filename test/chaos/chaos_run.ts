@@ -9,7 +9,7 @@ import { openStage, type Stage } from "./stage.ts";
 import { type FaultRecord, strike } from "./strike.ts";
 import { type TickBalance, tickBalance } from "./tick_balance.ts";
 
-const PAUSE_MS = { min: 200, max: 1_500 };
+const PAUSE_MS = { min: 100, max: 1_000 };
 /** Nothing fails for so long: a shard's markets get their first snapshots one after the other. */
 const CALM_MS = 4_000;
 /** How often a second fault strikes while the first one lasts, and how long after it. */
