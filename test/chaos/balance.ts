@@ -11,12 +11,20 @@ export interface LossyTime {
   readonly toMs: number;
 }
 
+/** What faults did to what is stored. */
+export interface Harm {
+  readonly losses: readonly LossyTime[];
+  /** Candles that began before this were deleted wherever they were kept, ms. */
+  readonly erasedToMs: number;
+}
+
 /** What a candle can be found to be, with what the sheet calls it. */
 export const FINDINGS = {
   equal: "equal in every field",
   lost: "marked: trades of it are lost",
   beside: "marked: trades right beside it are lost",
   excused: "absent, near a fault",
+  erased: "erased in the stream, then in the database",
   unfounded: "marked, and nothing is lost",
   unexplained: "marked: trades are lost without a fault",
   absent: "absent without a fault",
@@ -39,7 +47,7 @@ export interface Balance {
 export async function balance(
   store: Store,
   expected: ExpectedCandles,
-  losses: readonly LossyTime[],
+  { losses, erasedToMs }: Harm,
 ): Promise<Balance> {
   const stored = await storedCandles(store);
   const counts = Object.fromEntries(Object.keys(FINDINGS).map((name) => [name, 0])) as Record<
@@ -50,7 +58,10 @@ export async function balance(
   for (const series of seriesOf(expected)) {
     const pairs = series.map(([key, reference]) => ({ key, reference, candle: stored.get(key) }));
     for (const [index, { key, reference, candle }] of pairs.entries()) {
-      const finding = judge(pairs, index, isNear(losses, reference));
+      const finding =
+        candle === undefined && reference.openMs < erasedToMs
+          ? "erased"
+          : judge(pairs, index, isNear(losses, reference));
       counts[finding]++;
       if (!FAILURES.includes(finding) && finding !== "excused") continue;
       const time = new Date(reference.openMs).toISOString();

@@ -165,6 +165,7 @@ function deletion(
     victim: "streams",
     loses,
     lastsMs: AT_ONCE,
+    ...(streams.includes("CANDLES") ? { erases: "stream" } : {}),
     lingersMs: streams.includes("KV_LEASES") ? LEASES_LINGER_MS : 0,
     inject: ({ broker }) =>
       manage(broker, async (jetStream) => {

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { Random } from "../../src/simulator/random.ts";
 import { expectedCandles } from "../pipeline/expected_candles.ts";
-import { type Balance, balance, FINDINGS, type LossyTime } from "./balance.ts";
+import { type Balance, balance, FINDINGS, type Harm, type LossyTime } from "./balance.ts";
 import { Deck } from "./deck.ts";
 import type { Endings } from "./endings.ts";
 import type { FaultKind } from "./fault_kind.ts";
@@ -44,7 +44,7 @@ export async function runChaos(options: ChaosOptions, endings: Endings): Promise
   const faults = await harm(stage, options);
   stage.venue.close();
   const losses = faults.filter(({ loses }) => loses);
-  const settled = await settle(stage, losses);
+  const settled = await settle(stage, { losses, erasedToMs: erasedToMs(faults) });
   const ticks = await settleTicks(stage, losses);
   const processes = [...stage.ingests.everyone, ...stage.workers.everyone];
   const logs = new Map(processes.map(({ name, stderr }, index) => [`${name}-${index}`, stderr]));
@@ -91,17 +91,28 @@ function lineOf({ name, fromMs, forMs, isAlone, liveMs, storedMs }: FaultRecord)
   );
 }
 
+/** What the stream does not hold any more when the database loses its candles is stored by nobody again. */
+function erasedToMs(faults: readonly FaultRecord[]): number {
+  let erasedMs = Number.NEGATIVE_INFINITY;
+  for (const database of faults.filter(({ erases }) => erases === "database")) {
+    for (const stream of faults.filter(({ erases }) => erases === "stream")) {
+      if (stream.fromMs <= database.toMs) erasedMs = Math.max(erasedMs, stream.toMs);
+    }
+  }
+  return erasedMs;
+}
+
 /** The balance once nothing changes any more. */
-async function settle({ store, venue }: Stage, losses: readonly LossyTime[]): Promise<Balance> {
+async function settle({ store, venue }: Stage, harm: Harm): Promise<Balance> {
   const expected = expectedCandles(venue.trades);
   const candles = expected.size;
   const startMs = performance.now();
   let changedMs = startMs;
-  let last = await balance(store, expected, losses);
+  let last = await balance(store, expected, harm);
   while (performance.now() - startMs < SETTLE_DEADLINE_MS) {
     if (last.counts.equal === candles || performance.now() - changedMs > SETTLED_MS) break;
     await delay(SETTLE_POLL_MS);
-    const now = await balance(store, expected, losses);
+    const now = await balance(store, expected, harm);
     if (hasChanged(last, now)) changedMs = performance.now();
     last = now;
   }

@@ -49,6 +49,7 @@ export const DATABASE_FAULTS: readonly FaultKind[] = [
     ...COMMON,
     // Ticks that are older than their stream keeps would be lost with theirs.
     name: "candles dropped",
+    erases: "database",
     promise: "6: as far as the stream holds, all is stored again",
     lastsMs: AT_ONCE,
     async inject({ store }) {

@@ -12,6 +12,8 @@ export interface FaultKind {
   readonly victim: "nobody" | "worker" | "ingest" | "broker" | "streams" | "influxd" | "venue";
   /** Whether trades can be lost for good: candles at that time may lack some, and must say so. */
   readonly loses: boolean;
+  /** What of the stored candles is gone after it: those in the stream, or those in the database. @default neither */
+  readonly erases?: "stream" | "database";
   /** How long it lasts, ms; the least and the most. */
   readonly lastsMs: readonly [number, number];
   /** Its consequences may come so long after its end, ms. @default 0 */

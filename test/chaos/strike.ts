@@ -11,6 +11,7 @@ const STORED_POLL_MS = 100;
 export interface FaultRecord extends LossyTime {
   readonly name: string;
   readonly loses: boolean;
+  readonly erases: FaultKind["erases"];
   /** How long it lasted, ms; 0 for what is done in a moment. */
   readonly forMs: number;
   /** Whether no other fault struck before everything was well again. */
@@ -24,14 +25,14 @@ export interface FaultRecord extends LossyTime {
 /** Lets a fault happen, and waits until everything is well again. */
 export async function strike(
   stage: Stage,
-  { name, loses, lastsMs, lingersMs = 0, inject }: FaultKind,
+  { name, loses, erases, lastsMs, lingersMs = 0, inject }: FaultKind,
   { random, isAlone }: { random: Random; isAlone: boolean },
 ): Promise<FaultRecord> {
   const forMs = random.integer(...lastsMs);
   const fromMs = Date.now();
   await inject(stage, forMs, random);
   const [live, storedMs] = await Promise.all([untilLive(stage, lingersMs), untilStored(stage)]);
-  return { name, loses, forMs, isAlone, fromMs, toMs: live.atMs, liveMs: live.afterMs, storedMs };
+  return { name, loses, erases, forMs, isAlone, fromMs, toMs: live.atMs, liveMs: live.afterMs, storedMs };
 }
 
 async function untilLive(
