@@ -27,7 +27,10 @@ export class LevelCandles {
   startMs = Number.NaN;
   /** What precedes a candle that starts here or later was not forgotten, ms. */
   #keptFromMs = Number.NEGATIVE_INFINITY;
-  /** The latest closed candle with trades, or what stands for it from a life before: its close is the price of the flat ones that follow. */
+  /**
+   * The latest closed candle with trades, or what stands for it from a life before: its close is the price of the flat
+   * ones that follow.
+   */
   newestClosed: CandleState | undefined;
   readonly #calendar: Calendar;
   readonly #precision: Precision;
@@ -112,7 +115,11 @@ export class LevelCandles {
 
   /** Makes an open candle the first one if it lies before. */
   startBy(state: CandleState): void {
-    if (state.openMs < this.cursorMs) this.#startAt(state.openMs);
+    if (state.openMs >= this.cursorMs) return;
+    this.#startAt(state.openMs);
+    // Nothing was closed yet: it stands for a candle from a life before, which this one makes itself now.
+    if (this.newestClosed !== undefined && this.newestClosed.openMs >= state.openMs)
+      this.newestClosed = undefined;
   }
 
   #startAt(openMs: number): void {

@@ -298,9 +298,38 @@ test("CandleEngine.doubt() changes nothing in the end where later ids show that 
   );
 });
 
+/** A life without a snapshot first sees a trade after the last published candle, then the trades of that one. */
+function restartWithOldTradesLast(): Feed {
+  const trade = (id: number, price: string, afterMs: number): ReferenceTrade => ({
+    market: "BTC-USDT",
+    id,
+    price,
+    quantity: "1",
+    buy: true,
+    timeMs: START_MS + afterMs,
+  });
+  const [first, second, third, fourth] = [
+    trade(1000, "1", 576),
+    trade(1004, "7", 2144),
+    trade(1005, "6", 3444),
+    trade(1006, "8", 3579),
+  ];
+  return {
+    trades: [first!, second!, third!, fourth!],
+    batches: [[], [third!, first!], [fourth!], [second!]],
+    doubts: new Set(),
+    kills: new Map([[3, { lag: 8 }]]),
+    intervals: ["1s", "1m"],
+    latenessMs: 300_000,
+    fill: "flat",
+    timeZone: "UTC",
+    shards: 1,
+  };
+}
+
 test("CandleEngine.load() goes on as if nothing had happened, from a snapshot of now or of some batches ago", () => {
   fc.assert(
     fc.property(feed, (input) => check({ ...input, doubts: new Set() })),
-    limits,
+    { ...limits, examples: [[restartWithOldTradesLast()]] },
   );
 });
