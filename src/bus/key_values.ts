@@ -1,5 +1,14 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { AckPolicy, DeliverPolicy, DiscardPolicy, type Msg, nuid, StorageType } from "nats";
+import {
+  AckPolicy,
+  DeliverPolicy,
+  DiscardPolicy,
+  ErrorCode,
+  type Msg,
+  NatsError,
+  nuid,
+  StorageType,
+} from "nats";
 import { API_ERROR, apiErrorOf, isWrongLastSequence } from "./api_error.ts";
 import type { Bus } from "./connection.ts";
 import { PullQueue } from "./pull_queue.ts";
@@ -93,7 +102,10 @@ export class KeyValues {
       });
       return { revision: seq };
     } catch (error) {
-      return isWrongLastSequence(error) ? "conflict" : "unknown";
+      if (isWrongLastSequence(error)) return "conflict";
+      // Nobody hears it: the bucket is gone, and whoever follows it has yet to notice.
+      if (error instanceof NatsError && error.code === ErrorCode.NoResponders) this.reread();
+      return "unknown";
     }
   }
 

@@ -5,6 +5,8 @@ import { encodeRecord, type LeaseRecord, NOBODY } from "./lease_record.ts";
 const RENEW_MS = 1_000;
 const RETRY_MS = 200;
 const RELEASE_ATTEMPTS = 3;
+/** Of a key that is not there. */
+const NO_REVISION = 0;
 
 export interface HoldingOptions {
   readonly piece: string;
@@ -85,9 +87,15 @@ export class Holding implements Lease {
   /** Takes note of what the key holds. */
   onSeen(record: LeaseRecord | undefined, revision: number): void {
     if (revision <= this.#revision) return;
-    // A renewal of which only the answer was lost.
-    if (record?.owner === this.#record.owner && record.token === this.token) this.#revision = revision;
-    else this.finish("lost");
+    const isOwn = record?.owner === this.#record.owner && record.token === this.token;
+    if (isOwn) {
+      // A renewal of which only the answer was lost.
+      this.#revision = revision;
+    } else if (record === undefined && this.isHeld()) {
+      // Somebody deleted it by hand. Nobody takes it before this right has ended.
+      this.#revision = revision;
+      this.#renewAtMs = 0;
+    } else this.finish("lost");
   }
 
   /** Tells the user that the work shall end. Only a loss can follow another end: the user learns it from `isOver`. */
@@ -116,16 +124,24 @@ export class Holding implements Lease {
   }
 
   async #renew(): Promise<void> {
-    const sentMs = performance.now();
+    let sentMs = performance.now();
     const seen = this.#isSeen();
     const revision = this.#revision;
-    const swap = await this.#bucket.swap(this.piece, encodeRecord({ ...this.#record, seen }), revision);
+    const value = encodeRecord({ ...this.#record, seen });
+    let swap = await this.#bucket.swap(this.piece, value, revision);
+    let isNewKey = false;
+    if (swap === "conflict" && this.isHeld()) {
+      // The bucket may have been deleted or purged by hand. Nobody takes the piece before this right has ended.
+      sentMs = performance.now();
+      swap = await this.#bucket.swap(this.piece, value, NO_REVISION);
+      isNewKey = typeof swap !== "string";
+    }
     if (swap === "conflict") this.#onConflict(revision);
     if (typeof swap === "string") {
       this.#renewAtMs = performance.now() + RETRY_MS;
       return;
     }
-    this.#revision = Math.max(this.#revision, swap.revision);
+    this.#revision = isNewKey ? swap.revision : Math.max(this.#revision, swap.revision);
     // Who is not seen any more must say so first: until then others may believe that it is gone.
     const isTrue = !seen || this.#isSeen();
     if (!this.#over && isTrue) this.#validUntilMs = sentMs + LEASE_MS;
