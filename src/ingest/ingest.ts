@@ -64,6 +64,8 @@ export interface IngestActor extends Actor {
   readonly venue: string;
   /** Whether it publishes: an actor that stands by follows the venue and keeps what came lately. */
   readonly leads: boolean;
+  /** Whether the trades of all markets arrive. */
+  readonly isConnected: boolean;
   /** Publishes, with what it kept, until the signal is aborted. */
   lead(signal: AbortSignal): Promise<void>;
   /** What became of the ticks of each shard that has a market of the venue. */
@@ -120,6 +122,9 @@ export function createIngestActor(options: IngestOptions): IngestActor {
     },
     get leads() {
       return leads;
+    },
+    get isConnected() {
+      return life.isConnected;
     },
     lead(signal) {
       leads = true;
@@ -188,6 +193,10 @@ class IngestLife {
       dropped: () => shards.reduce((sum, shard) => sum + shard.dropped.total, 0),
     });
     this.#feeds = this.#createFeeds();
+  }
+
+  get isConnected(): boolean {
+    return this.#publisher.connectedMarkets === this.#options.markets.length;
   }
 
   lead(): void {

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
 import type { Actor, Permissions } from "../actor/actor.ts";
 import type { Bus } from "../bus/connection.ts";
 import { registerService } from "../bus/service.ts";
@@ -13,6 +14,10 @@ import { registerAccounts } from "./account_service.ts";
 import { divideAmongAll, type Supervision } from "./leased.ts";
 import { ingestAccounts } from "./process_accounts.ts";
 import { natsHosts, openBus, type Setting } from "./setting.ts";
+
+/** Longest that a process which cannot reach its venues leaves them to others, ms. */
+const CONNECT_DEADLINE_MS = 5_000;
+const CONNECT_POLL_MS = 20;
 
 /** The ingest actors of a process. */
 export interface IngestRole {
@@ -84,7 +89,10 @@ export async function openIngest(setting: Setting, urls: VenueUrls): Promise<Ing
   return {
     bus,
     actors,
-    supervised: (supervision) => [...actors, ...divided(supervision)],
+    supervised: (supervision) => [
+      ...actors,
+      ...divided(supervision).map((leases) => onceConnected(actors, leases)),
+    ],
     dropped,
     get storedMessages() {
       return publisher.storedBatches;
@@ -94,6 +102,23 @@ export async function openIngest(setting: Setting, urls: VenueUrls): Promise<Ing
       publisher.close();
       await Promise.all(unregister.map((stop) => stop()));
       await bus.close();
+    },
+  };
+}
+
+/**
+ * Has a process take leases once it follows its venues, or after a while: it is not to take over from who follows them
+ * already, and then miss the first trades.
+ */
+function onceConnected(actors: readonly IngestActor[], leases: Actor): Actor {
+  return {
+    name: leases.name,
+    permissions: leases.permissions,
+    async run(context) {
+      const deadlineMs = performance.now() + CONNECT_DEADLINE_MS;
+      const isDue = () => actors.every(({ isConnected }) => isConnected) || performance.now() > deadlineMs;
+      while (!isDue() && !context.signal.aborted) await delay(CONNECT_POLL_MS);
+      await leases.run(context);
     },
   };
 }

@@ -47,9 +47,11 @@ export class ChaosVenue {
     return new ChaosVenue(await BinanceServer.start(), random, tradesPerSecond);
   }
 
-  /** Whether somebody listens to every market. */
-  get isFollowed(): boolean {
-    return this.server.subscriptions.length === MARKETS.length;
+  /** Whether each market has that many listeners. */
+  isFollowedBy(processes: number): boolean {
+    const { subscriptions } = this.server;
+    const isWhole = (stream: string) => this.server.listenersOf(stream) === processes;
+    return subscriptions.length === MARKETS.length && subscriptions.every(isWhole);
   }
 
   /** By market, the id of its next trade. */

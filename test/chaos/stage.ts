@@ -83,7 +83,8 @@ export async function openStage(endings: Endings, random: Random): Promise<Stage
   const store = createStore(influxd.url, "market");
   const pulse = await Pulse.open(endings, broker);
   const stage = { broker, influxd, influxProxy, venue, wire, workers, ingests, store, pulse };
-  await until("ingest follows the venue", () => venue.isFollowed, START_DEADLINE_MS);
+  const { length } = ingests.members;
+  await until("all ingests follow the venue", () => venue.isFollowedBy(length), START_DEADLINE_MS);
   venue.open();
   const startMs = Date.now();
   await until("candles are stored", () => isStored(stage, startMs), START_DEADLINE_MS);

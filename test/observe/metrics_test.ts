@@ -114,8 +114,8 @@ test("/metrics says what the actors of a process counted", { timeout: 60_000 }, 
   assert.ok(earlier.ticks <= accepted && accepted <= later.ticks);
   assert.equal(during.get("tickline_ready"), 1);
   assert.equal(during.get("tickline_feed_connected_markets", { venue: "sim" }), 3);
-  // The ingest actor, two kline, two for ticks, one for candles; and one a role that holds the leases of these.
-  assert.equal(during.sum("tickline_actor_ready"), 9);
+  // The ingest actor and what has it publish, two kline, two for ticks, one for candles; and one a role for the leases.
+  assert.equal(during.sum("tickline_actor_ready"), 10);
   assert.equal(during.sum("tickline_bus_connected"), 3);
   assert.equal(during.sum("tickline_influx_up"), 2);
   assert.ok(Math.abs(during.get("tickline_venue_time_seconds", { venue: "sim" })! - Date.now() / 1_000) < 10);

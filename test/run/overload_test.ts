@@ -91,7 +91,7 @@ test("ingest that falls behind the venue by TICK_MAX_LAG sheds what waits, and t
   const store = createStore(influxd.url, "market");
   const workers = new Command(t, "run-workers", env);
   const ingest = new Command(t, "run-ingest", { ...env, TICK_MAX_LAG: `${FEED_MAX_LAG_MS}ms` });
-  await until("ingest follows the venue", () => venue.isFollowed, DEADLINE_MS);
+  await until("ingest follows the venue", () => venue.isFollowedBy(1), DEADLINE_MS);
   venue.open();
   const isStored = async (count: number) => (await storedTicks(store)).size >= count;
   await until("some ticks are stored", () => isStored(TRADES_PER_SECOND), DEADLINE_MS);
@@ -102,7 +102,7 @@ test("ingest that falls behind the venue by TICK_MAX_LAG sheds what waits, and t
   const frozenTo = venue.trades.length;
   ingest.send("SIGCONT");
   await ingest.logs(/"cause":"stale"/);
-  await until("it follows again", () => venue.isFollowed, DEADLINE_MS);
+  await until("it follows again", () => venue.isFollowedBy(1), DEADLINE_MS);
   const goOnTo = venue.trades.length + 2 * TRADES_PER_SECOND;
   await until("there are more trades", () => venue.trades.length >= goOnTo, DEADLINE_MS);
   venue.close();
