@@ -1,5 +1,4 @@
 import { performance } from "node:perf_hooks";
-import { setTimeout as delay } from "node:timers/promises";
 import { aborted } from "../actor/aborted.ts";
 import type { Actor, ActorContext } from "../actor/actor.ts";
 import { hostOf } from "../actor/host_of.ts";
@@ -22,8 +21,6 @@ import { VenuePublisher } from "./venue_publisher.ts";
 /** How often waiting trades, idle shards and the publisher are looked at, ms. */
 const CHECK_MS = 50;
 const STALL_MS = 10_000;
-/** Longest that a stop waits for the end of the term, ms. */
-const TERM_END_DEADLINE_MS = 3_000;
 
 /** Limits of the feeds; see `WebSocketFeedOptions`. */
 export type FeedLimits = Pick<
@@ -98,7 +95,6 @@ export function createIngestActor(options: IngestOptions): IngestActor {
   const begin = () => new IngestLife(options, shards, recent);
   let life = begin();
   let leads = options.standby !== true;
-  let term: Promise<void> | undefined;
   let past: IngestAccount | undefined;
   const account = () => (past === undefined ? life.account() : addAccounts(past, life.account()));
   return {
@@ -113,12 +109,7 @@ export function createIngestActor(options: IngestOptions): IngestActor {
       past = account();
       life = begin();
       if (leads) life.lead();
-      const stop = new AbortController();
-      // The feeds end after the term, so that the next process's term begins where this one's ends.
-      void aborted(context.signal)
-        .then(() => Promise.race([term, delay(TERM_END_DEADLINE_MS, undefined, { ref: false })]))
-        .then(() => stop.abort());
-      await life.run({ ...context, signal: stop.signal });
+      await life.run(context);
     },
     get leads() {
       return leads;
@@ -126,15 +117,12 @@ export function createIngestActor(options: IngestOptions): IngestActor {
     get isConnected() {
       return life.isConnected;
     },
-    lead(signal) {
+    async lead(signal) {
       leads = true;
       life.lead();
-      term = aborted(signal).then(() => {
-        leads = false;
-        life.follow();
-        term = undefined;
-      });
-      return term;
+      await aborted(signal);
+      leads = false;
+      life.follow();
     },
     shards,
     account,
@@ -227,7 +215,9 @@ class IngestLife {
       // What still waits for a witness will get none.
       this.#gate.expire(Number.POSITIVE_INFINITY);
       await this.#episode;
-      this.#publisher.stop();
+      // Who stands by knows better whether the venue's trades still arrive.
+      if (this.#options.standby) this.#publisher.flushWaiting();
+      else this.#publisher.stop();
     }
   }
 
@@ -293,7 +283,9 @@ class IngestLife {
             this.#rejections.note(reason, { message, sample }, performance.timeOrigin + performance.now());
           },
           connected: (indexes) => this.#publisher.setConnected(indexes, true),
-          disconnected: (indexes) => this.#publisher.setConnected(indexes, false),
+          disconnected: (indexes) => {
+            if (!this.#abort.signal.aborted) this.#publisher.setConnected(indexes, false);
+          },
         }),
       );
     }

@@ -118,9 +118,8 @@ export class VenuePublisher {
     for (const shard of changed) shard.setDown((name) => this.#down.has(name));
   }
 
-  /** Publishes what waits, and says of every market that it is not connected; nothing if another process publishes. */
+  /** Publishes what waits, and says of every market that it is not connected. */
   stop(): void {
-    if (!this.#leads) return;
     for (const { name } of this.#options.markets) this.#down.add(name);
     for (const shard of this.#shards) shard.setDown(() => true);
   }

@@ -89,9 +89,10 @@ export async function openIngest(setting: Setting, urls: VenueUrls): Promise<Ing
   return {
     bus,
     actors,
+    // The last ones stop first: what comes until the feeds have ended is still published.
     supervised: (supervision) => [
-      ...actors,
       ...divided(supervision).map((leases) => onceConnected(actors, leases)),
+      ...actors,
     ],
     dropped,
     get storedMessages() {
@@ -115,6 +116,7 @@ function onceConnected(actors: readonly IngestActor[], leases: Actor): Actor {
     name: leases.name,
     permissions: leases.permissions,
     async run(context) {
+      context.ready();
       const deadlineMs = performance.now() + CONNECT_DEADLINE_MS;
       const isDue = () => actors.every(({ isConnected }) => isConnected) || performance.now() > deadlineMs;
       while (!isDue() && !context.signal.aborted) await delay(CONNECT_POLL_MS);

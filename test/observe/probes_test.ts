@@ -53,7 +53,7 @@ test("a process is alive but not ready until its servers are there, and again wh
   await Promise.all([workers.becomes(/^ready$/m), ingest.becomes(/^ready$/m)]);
 
   influxd.kill("SIGKILL");
-  await workers.becomes(/^InfluxDB does not take candles: network$/m);
+  await workers.becomes(/^InfluxDB does not take candles: network: ECONNREFUSED$/m);
   assert.equal((await ingest.probe("/readyz")).status, 200);
   await influxd.restart();
   await workers.becomes(/^ready$/m);

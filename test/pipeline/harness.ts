@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import type { Actor } from "../../src/actor/actor.ts";
 import { type Environment, parseConfig } from "../../src/config.ts";
 import { createLog } from "../../src/observe/log.ts";
 import { type IngestRole, openIngest, venueUrls } from "../../src/run/ingest_role.ts";
@@ -115,9 +116,19 @@ export async function startPipeline(
   return pipeline;
 }
 
-/** The same role, whose actors run all the time. */
+/** The same role, whose actors publish all the time. */
 function withoutLease(role: IngestRole): IngestRole {
-  return Object.create(role, { supervised: { value: () => role.actors } }) as IngestRole;
+  const leaders = role.actors.map(
+    (actor): Actor => ({
+      name: `lead-${actor.venue}`,
+      permissions: actor.permissions,
+      run({ signal, ready }) {
+        ready();
+        return actor.lead(signal);
+      },
+    }),
+  );
+  return Object.create(role, { supervised: { value: () => [...leaders, ...role.actors] } }) as IngestRole;
 }
 
 /** Waits for a condition, at most so long. */
