@@ -6,6 +6,8 @@ import { loadCandle, type SavedLevel, saveCandle } from "./saved_state.ts";
 /** Most flat candles of which it is remembered how often they were revised. */
 const MAX_FLAT_REVISIONS = 100_000;
 const MIN_PRUNE_SIZE = 64;
+/** Candles are looked through for old ones when there are this many times more than after the last time. */
+const PRUNE_GROWTH = 1.25;
 /** Stands for a life before. */
 const NO_ROUND = -1;
 
@@ -206,7 +208,8 @@ export class LevelCandles {
 
   /** Forgets closed candles that ended before `horizonMs`, but for the newest one with trades. */
   prune(horizonMs: number): void {
-    if (this.#states.size + this.#flatRevisions.size < 2 * this.#sizeAfterPrune + MIN_PRUNE_SIZE) return;
+    if (this.#states.size + this.#flatRevisions.size < PRUNE_GROWTH * this.#sizeAfterPrune + MIN_PRUNE_SIZE)
+      return;
     const newestMs = this.newestClosed?.openMs ?? Number.POSITIVE_INFINITY;
     this.#keptFromMs = Math.max(this.#keptFromMs, Math.min(horizonMs, newestMs + 1));
     for (const [openMs, state] of this.#states) {
