@@ -1,9 +1,10 @@
 import type { Calendar } from "../market/calendar.ts";
 import type { Candle } from "../market/candle.ts";
-import { CandleState, type Precision, type Trade } from "./candle_state.ts";
+import type { CandleState, Precision, Trade } from "./candle_state.ts";
 import { Completeness, type Reveal, type Verdict } from "./completeness.ts";
 import type { Level } from "./level.ts";
 import { LevelCandles } from "./level_candles.ts";
+import { OpenCandles } from "./open_candles.ts";
 import type { PublishedBefore } from "./published_before.ts";
 import { candleOf, type FlatOptions, flatCandleOf, type Series } from "./published_candle.ts";
 import type { SavedMarket } from "./saved_state.ts";
@@ -47,6 +48,7 @@ export class MarketCandles {
   readonly #series: readonly Series[];
   readonly #levels: readonly LevelCandles[];
   readonly #precision: Precision = { priceDecimals: 0, quantityDecimals: 0 };
+  readonly #open: OpenCandles;
   readonly #completeness = new Completeness();
   /** Worked off before the next batch, so a batch bounds it. */
   readonly #reviews: Review[] = [];
@@ -62,6 +64,11 @@ export class MarketCandles {
     this.#levels = rules.levels.map(
       ({ interval }) => new LevelCandles(interval, rules.calendar, this.#precision),
     );
+    this.#open = new OpenCandles(rules.levels, {
+      levels: this.#levels,
+      series: this.#series,
+      precision: this.#precision,
+    });
   }
 
   /** What {@link load} needs to go on; undefined before the first trade, or while closed candles are looked at again. */
@@ -371,36 +378,8 @@ export class MarketCandles {
   publishLive(publish: (candle: Candle) => void): boolean {
     if (!this.#changed) return false;
     this.#changed = false;
-    const { newestMs } = this.#completeness;
-    for (let index = 0; index < this.#levels.length; index++) {
-      const level = this.#levels[index]!;
-      const openMs = level.openOf(newestMs);
-      if (openMs < level.cursorMs) continue;
-      const view = new CandleState(openMs, level.endOf(openMs), this.#precision);
-      this.#collect(index, view);
-      if (view.trades > 0) {
-        const verdict = this.#completeness.judge(openMs, view.endMs, level.get(openMs));
-        publish(candleOf(this.#series[index]!, view, verdict));
-      }
-    }
+    this.#open.publish(this.#completeness, publish);
     return true;
-  }
-
-  /** Merges an open candle and the open candles that it will be made of into a view. */
-  #collect(index: number, view: CandleState): void {
-    const own = this.#levels[index]!.get(view.openMs);
-    if (own !== undefined) view.merge(own, this.#precision);
-    const { source } = this.#rules.levels[index]!;
-    if (source < 0) return;
-    const smaller = this.#levels[source]!;
-    const { newestMs } = this.#completeness;
-    let openMs = Math.max(smaller.cursorMs, view.openMs);
-    while (openMs < view.endMs && openMs <= newestMs) {
-      const part = new CandleState(openMs, smaller.endOf(openMs), this.#precision);
-      this.#collect(source, part);
-      view.merge(part, this.#precision);
-      openMs = part.endMs;
-    }
   }
 }
 
