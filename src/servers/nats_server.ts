@@ -62,8 +62,8 @@ ${extraConfig}
 `;
 }
 
-/** A nats-server says INFO with its name as soon as it takes connections. */
-function greets(port: number, name: string): Promise<boolean> {
+/** Whether a nats-server of that name takes connections: it says INFO with its name at once, before TLS begins. */
+export function greets(port: number, name: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ port, host: "127.0.0.1" });
     const end = (ready: boolean) => {

@@ -1,10 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
-import { connect } from "node:net";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import { nkeys } from "nats";
+import { greets } from "../../src/servers/nats_server.ts";
 import { type PrivateServer, startPrivateServer } from "../../src/servers/private_server.ts";
 import { privateFolder } from "../run/command.ts";
 import { createServerCertificate } from "./certificates.ts";
@@ -14,7 +14,6 @@ export const NATS_ROLES = ["ingest", "kline", "persist", "gateway", "inspect", "
 export type NatsRole = (typeof NATS_ROLES)[number];
 
 const DEPLOYED = fileURLToPath(new URL("../../deploy/nats.conf", import.meta.url));
-const GREETING_TIMEOUT_MS = 1_000;
 
 /** A nats-server as it is deployed: with `deploy/nats.conf`, unchanged. */
 export interface SecureNats extends PrivateServer {
@@ -87,19 +86,4 @@ function deployedConfig(passwords: NonNullable<SecureNatsOptions["passwords"]>):
     text = text.replace(`nkey: $${variable}_NKEY`, `user: ${role}, password: $${variable}_PASSWORD`);
   }
   return text;
-}
-
-/** Before TLS begins, a nats-server says who it is. */
-function greets(port: number, name: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ port, host: "127.0.0.1" });
-    const end = (ready: boolean) => {
-      socket.destroy();
-      resolve(ready);
-    };
-    socket.setTimeout(GREETING_TIMEOUT_MS, () => end(false));
-    socket.once("error", () => end(false));
-    socket.once("close", () => end(false));
-    socket.once("data", (chunk) => end(chunk.toString().includes(`"server_name":"${name}"`)));
-  });
 }
