@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import { type PrivateServer, type PrivateServerOptions, startPrivateServer } from "./private_server.ts";
 
-const PING_TIMEOUT_MS = 1_000;
+const ANSWER_TIMEOUT_MS = 1_000;
+const WHERE_FILES_ARE = "SHOW DIAGNOSTICS FOR 'config-meta'";
 
 export type InfluxdOptions = PrivateServerOptions;
 
@@ -26,7 +27,7 @@ export function startInfluxd(options: InfluxdOptions = {}): Promise<Influxd> {
       scheme: "http",
       configOf,
       argsOf: (configPath) => ["-config", configPath],
-      isReady: pings,
+      isReady: hasFilesIn,
     },
     options,
   );
@@ -63,13 +64,14 @@ bind-address = "127.0.0.1:0"
 `;
 }
 
-async function pings(port: number): Promise<boolean> {
+/** Whether the influxd that answers has its files there: another one may have been faster to take the port. */
+async function hasFilesIn(port: number, folder: string): Promise<boolean> {
   try {
-    const response = await fetch(`http://127.0.0.1:${port}/ping`, {
-      signal: AbortSignal.timeout(PING_TIMEOUT_MS),
+    const query = new URLSearchParams({ q: WHERE_FILES_ARE });
+    const response = await fetch(`http://127.0.0.1:${port}/query?${query}`, {
+      signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS),
     });
-    await response.arrayBuffer();
-    return response.status === 204;
+    return (await response.text()).includes(JSON.stringify(join(folder, "meta")));
   } catch {
     return false;
   }

@@ -22,7 +22,7 @@ export interface ServerKind {
   configOf(port: number, folder: string): string;
   argsOf(configPath: string): readonly string[];
   /** Whether this very server, and no other on the port, takes requests. */
-  isReady(port: number): Promise<boolean>;
+  isReady(port: number, folder: string): Promise<boolean>;
 }
 
 /** A server of our own on loopback. */
@@ -58,7 +58,7 @@ export function startPrivateServer(kind: ServerKind, options: PrivateServerOptio
       name: kind.name,
       binary,
       args: kind.argsOf(configPath),
-      isReady: () => kind.isReady(port),
+      isReady: () => kind.isReady(port, folder),
     });
     try {
       await server.start();

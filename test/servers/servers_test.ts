@@ -127,3 +127,12 @@ async function isAlive(pid: number): Promise<boolean> {
     return false;
   }
 }
+
+test("startInfluxd() does not take another influxd on its port for its own", async (t) => {
+  const port = await freePort();
+  // All of them find the port free, and one is the first to take it.
+  const servers = await Promise.all(Array.from({ length: 4 }, () => startInfluxd({ port })));
+  t.after(() => Promise.all(servers.map((server) => server.stop())));
+  assert.equal(new Set(servers.map((server) => server.port)).size, servers.length);
+  for (const server of servers) assert.ok(await isAlive(server.pid!));
+});
