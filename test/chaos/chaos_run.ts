@@ -9,11 +9,11 @@ import { openStage, type Stage } from "./stage.ts";
 import { type FaultRecord, strike } from "./strike.ts";
 import { type TickBalance, tickBalance } from "./tick_balance.ts";
 
-const PAUSE_MS = { min: 100, max: 1_000 };
+const PAUSE_MS = { min: 100, max: 500 };
 /** Nothing fails for so long: a shard's markets get their first snapshots one after the other. */
 const CALM_MS = 4_000;
 /** How often a second fault strikes while the first one lasts, and how long after it. */
-const SHARE_OF_PAIRS = 0.35;
+const SHARE_OF_PAIRS = 0.45;
 const MAX_APART_MS = 2_500;
 const SETTLE_DEADLINE_MS = 90_000;
 /** Nothing changed for so long: nothing will. */

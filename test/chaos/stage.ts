@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { startInfluxd } from "../../src/servers/influxd.ts";
 import type { PrivateServer } from "../../src/servers/private_server.ts";
 import type { Random } from "../../src/simulator/random.ts";
@@ -11,6 +12,7 @@ import type { Endings } from "./endings.ts";
 import { Pulse } from "./pulse.ts";
 
 const TRADES_PER_SECOND = 300;
+const QUERY_DEADLINE_MS = 5_000;
 const START_DEADLINE_MS = 60_000;
 /** Room for what TICKS and LIVE may take, and some more, which a fault can use up. */
 const MAX_MEMORY_BYTES = 160 * 1024 * 1024;
@@ -96,6 +98,10 @@ export async function isStored({ store }: Pick<Stage, "store">, sinceMs: number)
   const query =
     `SELECT count("trades") FROM candles.candles WHERE "interval" = '1s' AND "trades" > 0 ` +
     `AND time >= ${sinceMs}ms GROUP BY "market"`;
-  const rows = await store.query(query).catch(() => []);
+  // The client waits for ever where an answer got lost with its server.
+  const timeout = new AbortController();
+  const nothing = delay(QUERY_DEADLINE_MS, [], { signal: timeout.signal }).catch(() => []);
+  const rows = await Promise.race([store.query(query).catch(() => []), nothing]);
+  timeout.abort();
   return rows.length === MARKETS.length;
 }
