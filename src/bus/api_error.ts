@@ -1,4 +1,4 @@
-import { NatsError } from "nats";
+import { ErrorCode, NatsError } from "nats";
 
 /** Errors of the JetStream API that we tell apart (nats-server, `server/errors.json`). */
 export const API_ERROR = {
@@ -22,4 +22,9 @@ export function apiErrorOf(error: unknown): number | undefined {
 /** Whether a compare-and-swap failed because something else was written meanwhile. */
 export function isWrongLastSequence(error: unknown): boolean {
   return WRONG_LAST_SEQUENCE.includes(apiErrorOf(error));
+}
+
+/** Whether a request found nobody to answer it; the server says so at once. */
+export function isNobodyThere(error: unknown): boolean {
+  return error instanceof NatsError && error.code === ErrorCode.NoResponders;
 }

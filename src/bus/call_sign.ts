@@ -1,4 +1,5 @@
-import { Empty, ErrorCode, NatsError, type Subscription } from "nats";
+import { Empty, type Subscription } from "nats";
+import { isNobodyThere } from "./api_error.ts";
 import type { Bus } from "./connection.ts";
 
 /**
@@ -31,8 +32,5 @@ export class CallSign {
 
 /** Whether nobody listens on a subject; false also where that cannot be known within the timeout, ms. */
 export function isNobodyOn(bus: Bus, subject: string, timeoutMs: number): Promise<boolean> {
-  return bus.connection.request(subject, Empty, { timeout: timeoutMs }).then(
-    () => false,
-    (error: unknown) => error instanceof NatsError && error.code === ErrorCode.NoResponders,
-  );
+  return bus.connection.request(subject, Empty, { timeout: timeoutMs }).then(() => false, isNobodyThere);
 }

@@ -1,15 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
-import {
-  AckPolicy,
-  DeliverPolicy,
-  DiscardPolicy,
-  ErrorCode,
-  type Msg,
-  NatsError,
-  nuid,
-  StorageType,
-} from "nats";
-import { API_ERROR, apiErrorOf, isWrongLastSequence } from "./api_error.ts";
+import { AckPolicy, DeliverPolicy, DiscardPolicy, type Msg, nuid, StorageType } from "nats";
+import { API_ERROR, apiErrorOf, isNobodyThere, isWrongLastSequence } from "./api_error.ts";
 import type { Bus } from "./connection.ts";
 import { PullQueue } from "./pull_queue.ts";
 import { sequenceOf } from "./stream_sequence.ts";
@@ -104,7 +95,7 @@ export class KeyValues {
     } catch (error) {
       if (isWrongLastSequence(error)) return "conflict";
       // Nobody hears it: the bucket is gone, and whoever follows it has yet to notice.
-      if (error instanceof NatsError && error.code === ErrorCode.NoResponders) this.reread();
+      if (isNobodyThere(error)) this.reread();
       return "unknown";
     }
   }

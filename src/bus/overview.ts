@@ -1,4 +1,5 @@
-import { ErrorCode, NatsError, RequestStrategy, type StreamInfo } from "nats";
+import { RequestStrategy, type StreamInfo } from "nats";
+import { isNobodyThere } from "./api_error.ts";
 import type { Bus } from "./connection.ts";
 
 /** What a stream holds. */
@@ -87,9 +88,4 @@ async function askService(bus: Bus, service: ServiceAddress): Promise<ServiceOve
   } catch {
     return { ...service, status: undefined };
   }
-}
-
-/** Whether a request found nobody to answer it. */
-function isNobodyThere(error: unknown): boolean {
-  return error instanceof NatsError && error.code === ErrorCode.NoResponders;
 }
