@@ -21,6 +21,11 @@ export function candleSubject({ venue, market, interval }: CandleKey): string {
   return `candles.${venue}.${market}.${interval}`;
 }
 
+/** Subjects of the closed candles of a market, of all intervals. */
+export function candleFilter(venue: string, market: string): string {
+  return `candles.${venue}.${market}.*`;
+}
+
 /** Subject of the open candle of one series. */
 export function liveSubject({ venue, market, interval }: CandleKey): string {
   return `live.${venue}.${market}.${interval}`;

@@ -4,6 +4,7 @@ import type { Tally } from "../observe/tally.ts";
 import type { Trade } from "./candle_state.ts";
 import { type CandleRules, MarketCandles } from "./market_candles.ts";
 import type { PublishedBefore } from "./published_before.ts";
+import type { Recalls } from "./recalls.ts";
 import type { SavedMarket } from "./saved_state.ts";
 import { VenueClock } from "./venue_clock.ts";
 
@@ -60,6 +61,11 @@ export class CandleEngine {
   /** Names of all markets. */
   get markets(): Iterable<string> {
     return this.#markets.keys();
+  }
+
+  /** Markets of which candles are recalled, and these. */
+  *recalls(): Iterable<readonly [market: string, Recalls]> {
+    for (const [name, { recalls }] of this.#markets) if (recalls.size > 0) yield [name, recalls];
   }
 
   /** What another life needs to go on with a market; undefined while there is nothing, or nothing settled. */

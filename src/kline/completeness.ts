@@ -72,6 +72,11 @@ export class Completeness {
     return this.#spans.place(id).known && !this.#spans.wasLost(id);
   }
 
+  /** Whether a trade that is not known is one of those since the first that is: what was before was never looked for. */
+  isMissing(id: number, timeMs: number): boolean {
+    return this.#spans.place(id).below !== undefined && timeMs >= this.#spans.startMs;
+  }
+
   /** Whether a trade shows that the venue has begun to number anew. */
   isRenumbered(id: number, timeMs: number): boolean {
     return id <= this.#spans.newestId && timeMs > this.#spans.newestMs + RENUMBERED_MS;

@@ -1,12 +1,9 @@
 import type { Bus } from "../bus/connection.ts";
-import { type BusMessage, readBack } from "../bus/stream_reader.ts";
-import { storedMsOf } from "../bus/stream_sequence.ts";
-import { parseCandleSubject } from "../bus/subject.ts";
 import type { Interval } from "../market/interval.ts";
 import { shardOf } from "../market/shard.ts";
-import { decodeCandle, type PublishedCandle } from "../wire/candle_codec.ts";
-import { BadMessageError } from "../wire/tick_message.ts";
+import type { CandleKey, PublishedCandle } from "../wire/candle_codec.ts";
 import { PublishedBefore } from "./published_before.ts";
+import { type Published, readCandles } from "./read_candles.ts";
 
 /** A candle may be published this long before the first tick that the stream still has, ms. */
 const MARGIN_MS = 3_000;
@@ -34,74 +31,35 @@ export type Heritage = ReadonlyMap<string, ReadonlyMap<string, PublishedBefore>>
  * ticks are gone too, the last candles tell where such a market goes on.
  */
 export async function readPublished(bus: Bus, options: HeritageOptions): Promise<Heritage> {
-  const heritage = new HeritageOfShard(options);
-  const { interval, shard, hasSnapshot, signal } = options;
+  const { interval, shard, shards, hasSnapshot, signal } = options;
+  const venues = new Map<string, Map<string, PublishedBefore>>();
+  const isWanted = ({ venue, market }: CandleKey) => shardOf(`${venue}:${market}`, shards) === shard;
   const name = `kline-${shard}-heritage`;
   let sinceMs = Math.min(options.sinceMs, await oldestTickMs(bus));
   const lasts: Published[] = [];
   const filter = `candles.*.*.${interval}`;
-  for await (const message of readBack(bus, { stream: "CANDLES", filter, name, sinceMs: "last", signal })) {
-    const published = heritage.decode(message);
-    if (published !== undefined && !hasSnapshot(published.candle.venue, published.candle.market))
-      lasts.push(published);
+  for await (const last of readCandles(bus, { filter, name, sinceMs: "last", signal, isWanted })) {
+    if (!hasSnapshot(last.candle.venue, last.candle.market)) lasts.push(last);
   }
   const latestMs = lasts.reduce((most, { storedMs }) => Math.max(most, storedMs), Number.NEGATIVE_INFINITY);
   for (const { candle, storedMs } of lasts) {
     if (storedMs < latestMs - MAX_SILENCE_MS) continue;
-    heritage.note(candle);
+    note(venues, candle);
     // It may be a revision of one that is not the newest.
     sinceMs = Math.min(sinceMs, latestMs - (candle.endMs - candle.openMs));
   }
-  if (sinceMs === Number.POSITIVE_INFINITY) return heritage.venues;
-  const since = {
-    stream: "CANDLES",
-    filter: "candles.>",
-    name,
-    sinceMs: sinceMs - MARGIN_MS,
-    signal,
-  } as const;
-  for await (const message of readBack(bus, since)) {
-    const published = heritage.decode(message);
-    if (published !== undefined) heritage.note(published.candle);
-  }
-  return heritage.venues;
+  if (sinceMs === Number.POSITIVE_INFINITY) return venues;
+  const since = { filter: "candles.>", name, sinceMs: sinceMs - MARGIN_MS, signal, isWanted };
+  for await (const { candle } of readCandles(bus, since)) note(venues, candle);
+  return venues;
 }
 
-interface Published {
-  readonly candle: PublishedCandle;
-  /** When the server stored it, ms by its clock. */
-  readonly storedMs: number;
-}
-
-class HeritageOfShard {
-  readonly venues = new Map<string, Map<string, PublishedBefore>>();
-  readonly #options: HeritageOptions;
-
-  constructor(options: HeritageOptions) {
-    this.#options = options;
-  }
-
-  /** The candle of a message; undefined if it is of another shard, or none. */
-  decode({ subject, data, reply }: BusMessage): Published | undefined {
-    const { shard, shards } = this.#options;
-    try {
-      const key = parseCandleSubject(subject);
-      if (shardOf(`${key.venue}:${key.market}`, shards) !== shard) return undefined;
-      return { candle: decodeCandle(key, data), storedMs: storedMsOf(reply) };
-    } catch (error) {
-      // Whoever reads the stream for its own sake counts and reports it.
-      if (error instanceof BadMessageError || error instanceof SyntaxError) return undefined;
-      throw error;
-    }
-  }
-
-  note(candle: PublishedCandle): void {
-    const markets = this.venues.get(candle.venue) ?? new Map<string, PublishedBefore>();
-    this.venues.set(candle.venue, markets);
-    const before = markets.get(candle.market) ?? new PublishedBefore();
-    markets.set(candle.market, before);
-    before.note(candle);
-  }
+function note(venues: Map<string, Map<string, PublishedBefore>>, candle: PublishedCandle): void {
+  const markets = venues.get(candle.venue) ?? new Map<string, PublishedBefore>();
+  venues.set(candle.venue, markets);
+  const before = markets.get(candle.market) ?? new PublishedBefore();
+  markets.set(candle.market, before);
+  before.note(candle);
 }
 
 /** When the oldest message of the tick stream was stored, ms by the server's clock; Infinity if there is none. */

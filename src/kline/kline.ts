@@ -16,6 +16,7 @@ import { BadMessageError, type TickMessage } from "../wire/tick_message.ts";
 import { readPublished } from "./heritage.ts";
 import { KlineLife } from "./kline_life.ts";
 import type { CandleRules } from "./market_candles.ts";
+import { Recaller } from "./recaller.ts";
 import { Snapshotter } from "./snapshotter.ts";
 
 /** Longest that a stop waits for the last snapshots, ms. */
@@ -59,6 +60,8 @@ export class KlineActor implements Actor {
   readonly readerRestarts = new Tally();
   /** Snapshots by what became of them, see `Snapshotter`. */
   readonly snapshots = new Tally();
+  /** Candles that a trade came too late for, and that were forgotten, by what became of them, see `Recaller`. */
+  readonly recalls = new Tally();
   /** From the receipt of a trade's frame until it is in its candle. */
   readonly lag = new LagHistogram();
   readonly #options: KlineOptions;
@@ -93,6 +96,7 @@ export class KlineActor implements Actor {
       ticks: Object.fromEntries(this.ticks.entries()),
       candlesClosed: this.#closed,
       candlesRevised: this.#revised,
+      recalls: Object.fromEntries(this.recalls.entries()),
       snapshots: Object.fromEntries(this.snapshots.entries()),
       lagP50Ms: this.lag.quantileMs(0.5),
       lagP99Ms: this.lag.quantileMs(0.99),
@@ -134,17 +138,21 @@ export class KlineActor implements Actor {
     });
     this.#life = life;
     const snapshotter = this.#createSnapshotter(lease);
+    const recaller = this.#createRecaller(life, lease);
     // Not AbortSignal.any: on Node 20 its result may be collected before it fires.
     const stop = new AbortController();
     const onStop = () => stop.abort();
     signal.addEventListener("abort", onStop, { once: true });
-    let saving: Promise<void> | undefined;
+    let upkeep: Promise<unknown> | undefined;
     let failure: unknown;
     try {
       await this.#resume(life, snapshotter, signal);
       ready();
-      const save = () =>
-        snapshotter.run(life.venues, stop.signal).catch((error: unknown) => {
+      const keepUp = () =>
+        Promise.all([
+          snapshotter.run(life.venues, stop.signal),
+          recaller.run(life.venues, stop.signal),
+        ]).catch((error: unknown) => {
           failure = error;
           stop.abort();
         });
@@ -167,20 +175,23 @@ export class KlineActor implements Actor {
         this.#onMessage(life, venueOf(subject), data);
         if (--behind > 0) continue;
         // Before, a snapshot would be younger than what is in it, and worse than the one that this life goes on from.
-        saving ??= save();
+        upkeep ??= keepUp();
         await life.publishDue();
       }
       if (failure !== undefined) throw failure;
       stop.abort();
-      await saving;
-      if (saving !== undefined && lease.isHeld())
-        await snapshotter.saveAll(life.venues, AbortSignal.timeout(SAVE_DEADLINE_MS));
+      await upkeep;
+      if (upkeep !== undefined && lease.isHeld()) {
+        const deadline = AbortSignal.timeout(SAVE_DEADLINE_MS);
+        await recaller.recallAll(life.venues, deadline);
+        await snapshotter.saveAll(life.venues, deadline);
+      }
     } finally {
       life.end();
       if (this.#life === life) this.#life = undefined;
       signal.removeEventListener("abort", onStop);
       stop.abort();
-      await saving;
+      await upkeep;
       await unregister();
     }
   }
@@ -198,6 +209,11 @@ export class KlineActor implements Actor {
       outcomes: this.snapshots,
       log,
     });
+  }
+
+  #createRecaller({ publish }: KlineLife, lease: ShardLease): Recaller {
+    const { bus, candles, log } = this.#options;
+    return new Recaller({ actor: this.name, bus, candles, lease, outcomes: this.recalls, publish, log });
   }
 
   /** Goes on where a life before ended, if it left anything. */

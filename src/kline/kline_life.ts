@@ -102,13 +102,14 @@ export class KlineLife {
           continue;
         }
         const presentMs = venue.presentMs(performance.now());
-        if (venue.engine.advance(presentMs, { limit, publish: this.#publish }) < limit) break;
+        if (venue.engine.advance(presentMs, { limit, publish: this.publish }) < limit) break;
         await new Promise((resolve) => setImmediate(resolve));
       }
     }
   }
 
-  readonly #publish = (candle: Candle): void => {
+  /** Publishes a closed candle; there must be room for it. */
+  readonly publish = (candle: Candle): void => {
     this.#options.candles.publish(candleSubject(candle), encodeCandle(candle, this.#lease.token));
     this.#onPublished(candle);
   };

@@ -27,7 +27,7 @@ export class LevelCandles {
   cursorEndMs = Number.NaN;
   /** Open time of the first candle that was ever closed or will be, ms. */
   startMs = Number.NaN;
-  /** What precedes a candle that starts here or later was not forgotten, ms. */
+  /** Candles that start before are forgotten, but for the last one with trades, ms. */
   #keptFromMs = Number.NEGATIVE_INFINITY;
   /**
    * The latest closed candle with trades, or what stands for it from a life before: its close is the price of the flat
@@ -108,6 +108,11 @@ export class LevelCandles {
     }
     this.#current = state;
     return state;
+  }
+
+  /** Whether a candle is forgotten, or would be if it had been closed. */
+  isForgotten(openMs: number): boolean {
+    return openMs < this.#keptFromMs;
   }
 
   /** Whether a candle was closed. Those before the first one count as closed once anything was. */
@@ -206,21 +211,20 @@ export class LevelCandles {
     return revision;
   }
 
-  /** Forgets closed candles that ended before `horizonMs`, but for the newest one with trades. */
+  /** Forgets closed candles that ended before `horizonMs`, but for the last one with trades: its close prices flat ones. */
   prune(horizonMs: number): void {
     if (this.#states.size + this.#flatRevisions.size < PRUNE_GROWTH * this.#sizeAfterPrune + MIN_PRUNE_SIZE)
       return;
-    const newestMs = this.newestClosed?.openMs ?? Number.POSITIVE_INFINITY;
-    this.#keptFromMs = Math.max(this.#keptFromMs, Math.min(horizonMs, newestMs + 1));
+    const keptFromMs = Math.max(this.#keptFromMs, this.openOf(horizonMs));
+    const last = this.lastBefore(keptFromMs);
+    this.#keptFromMs = keptFromMs;
     for (const [openMs, state] of this.#states) {
-      const expired = state.endMs <= horizonMs && openMs < this.cursorMs;
-      if (expired && state !== this.newestClosed) {
-        this.#states.delete(openMs);
-        if (this.#current === state) this.#current = undefined;
-      }
+      if (openMs >= keptFromMs || state === last) continue;
+      this.#states.delete(openMs);
+      if (this.#current === state) this.#current = undefined;
     }
     for (const openMs of this.#flatRevisions.keys()) {
-      if (openMs < horizonMs) this.#flatRevisions.delete(openMs);
+      if (openMs < keptFromMs) this.#flatRevisions.delete(openMs);
     }
     this.#sizeAfterPrune = this.#states.size + this.#flatRevisions.size;
   }

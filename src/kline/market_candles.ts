@@ -7,6 +7,7 @@ import { LevelCandles } from "./level_candles.ts";
 import { OpenCandles } from "./open_candles.ts";
 import type { PublishedBefore } from "./published_before.ts";
 import { candleOf, type FlatOptions, flatCandleOf, type Series } from "./published_candle.ts";
+import { Recalls } from "./recalls.ts";
 import type { SavedMarket } from "./saved_state.ts";
 
 /** What candles are made by; the same for all markets of an engine. */
@@ -44,6 +45,8 @@ const MAX_GAP_MS = 3_600_000;
 
 /** All candles of one market. Time is the venue's, passed in with each call. */
 export class MarketCandles {
+  /** Forgotten candles that a trade came too late for. */
+  readonly recalls = new Recalls();
   readonly #rules: CandleRules;
   readonly #series: readonly Series[];
   readonly #levels: readonly LevelCandles[];
@@ -71,9 +74,12 @@ export class MarketCandles {
     });
   }
 
-  /** What {@link load} needs to go on; undefined before the first trade, or while closed candles are looked at again. */
+  /**
+   * What {@link load} needs to go on; undefined before the first trade, or while closed candles are looked at again or
+   * recalled.
+   */
   save(): SavedMarket | undefined {
-    if (!this.#started || this.hasReviews) return undefined;
+    if (!this.#started || this.hasReviews || this.recalls.size > 0) return undefined;
     return {
       ...this.#precision,
       ...this.#completeness.save(),
@@ -135,9 +141,7 @@ export class MarketCandles {
   /** Adds a trade at venue time `clockMs`. */
   add(trade: Trade, clockMs: number): Outcome {
     const closableMs = clockMs - this.#rules.closeDelayMs;
-    if (this.#isTooLate(trade.timeMs, closableMs)) {
-      return this.#completeness.knows(trade.id) ? "duplicate" : "too_late";
-    }
+    if (this.#isTooLate(trade.timeMs, closableMs)) return this.#drop(trade);
     if (!this.#started) this.#start(trade.timeMs);
     if (!this.#completeness.extend(trade.id, trade.timeMs)) {
       if (this.#completeness.isRenumbered(trade.id, trade.timeMs)) this.#renumber(trade);
@@ -180,6 +184,33 @@ export class MarketCandles {
     if (timeMs >= fillableMs) return false;
     const smallest = this.#levels[0]!;
     return smallest.endOf(smallest.openOf(timeMs)) <= fillableMs;
+  }
+
+  /** Drops a trade that is too late; the candles that it belongs to lack it, so far as it is not known. */
+  #drop({ id, timeMs }: Trade): Outcome {
+    if (this.#completeness.knows(id)) return "duplicate";
+    if (this.#completeness.isMissing(id, timeMs)) {
+      for (let index = 0; index < this.#levels.length; index++) this.#disclaim(index, timeMs);
+    }
+    return "too_late";
+  }
+
+  /** Notes that the candle which holds an instant lacks a trade; a closed one is published anew. */
+  #disclaim(index: number, timeMs: number): void {
+    const level = this.#levels[index]!;
+    const openMs = level.openOf(timeMs);
+    if (openMs < level.startMs) return;
+    if (level.isForgotten(openMs)) {
+      this.recalls.add(level.interval, openMs);
+      return;
+    }
+    const state = level.at(timeMs);
+    if (state.tainted) return;
+    state.tainted = true;
+    this.#changed = true;
+    const { endMs } = state;
+    if (level.isClosed(state))
+      this.#reviews.push({ level: index, nextMs: openMs, endMs, flatsToMs: endMs, untilTrade: false });
   }
 
   /** Adds a trade to a level and to those that its closed candle was merged into; says whether it was late. */

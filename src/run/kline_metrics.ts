@@ -45,6 +45,12 @@ export const KLINE_METRICS: readonly Metric<KlineActor>[] = [
     "Closed candles that a late trade changed, handed to NATS anew.",
     (actor) => actor.status().candlesRevised,
   ),
+  countsBy(
+    "outcome",
+    "candles_recalled_total",
+    "Forgotten candles that a trade came too late for: incomplete now, known to be incomplete before, or not found.",
+    ({ recalls }) => withNoughts(recalls, ["incomplete", "known", "not_found"]),
+  ),
 ];
 
 /** Metrics of the candles of all kline actors on their way to NATS. */
