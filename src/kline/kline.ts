@@ -4,7 +4,6 @@ import type { Bus } from "../bus/connection.ts";
 import type { LivePublisher } from "../bus/live_publisher.ts";
 import type { ReadLife } from "../bus/sequence_ledger.ts";
 import { registerService } from "../bus/service.ts";
-import { Snapshots } from "../bus/snapshots.ts";
 import { readStream } from "../bus/stream_reader.ts";
 import type { Streams } from "../bus/streams.ts";
 import { tickFilter, venueOf } from "../bus/subject.ts";
@@ -16,11 +15,7 @@ import { BadMessageError, type TickMessage } from "../wire/tick_message.ts";
 import { readPublished } from "./heritage.ts";
 import { KlineLife } from "./kline_life.ts";
 import type { CandleRules } from "./market_candles.ts";
-import { Recaller } from "./recaller.ts";
-import { Snapshotter } from "./snapshotter.ts";
-
-/** Longest that a stop waits for the last snapshots, ms. */
-const SAVE_DEADLINE_MS = 2_000;
+import { Upkeep } from "./upkeep.ts";
 
 export interface KlineOptions {
   readonly shard: number;
@@ -137,32 +132,22 @@ export class KlineActor implements Actor {
       },
     });
     this.#life = life;
-    const snapshotter = this.#createSnapshotter(lease);
-    const recaller = this.#createRecaller(life, lease);
+    const { name, snapshots, recalls } = this;
+    const upkeep = new Upkeep(this.#options, { actor: name, life, lease, snapshots, recalls });
     // Not AbortSignal.any: on Node 20 its result may be collected before it fires.
     const stop = new AbortController();
     const onStop = () => stop.abort();
     signal.addEventListener("abort", onStop, { once: true });
-    let upkeep: Promise<unknown> | undefined;
-    let failure: unknown;
     try {
-      await this.#resume(life, snapshotter, signal);
+      await this.#resume(life, upkeep, signal);
       ready();
-      const keepUp = () =>
-        Promise.all([
-          snapshotter.run(life.venues, stop.signal),
-          recaller.run(life.venues, stop.signal),
-        ]).catch((error: unknown) => {
-          failure = error;
-          stop.abort();
-        });
       // What the stream held at the beginning is taken as a whole: a candle that a life before knew better is not
       // published half-way.
       let behind = 0;
       const messages = readStream(bus, streams, {
         stream: "TICKS",
         filter: tickFilter(shard),
-        name: this.name,
+        name,
         expiryMs: consumerExpiryMs,
         restarts: this.readerRestarts,
         onBegin: (count) => {
@@ -175,51 +160,26 @@ export class KlineActor implements Actor {
         this.#onMessage(life, venueOf(subject), data);
         if (--behind > 0) continue;
         // Before, a snapshot would be younger than what is in it, and worse than the one that this life goes on from.
-        upkeep ??= keepUp();
+        upkeep.start(stop);
         await life.publishDue();
       }
-      if (failure !== undefined) throw failure;
       stop.abort();
-      await upkeep;
-      if (upkeep !== undefined && lease.isHeld()) {
-        const deadline = AbortSignal.timeout(SAVE_DEADLINE_MS);
-        await recaller.recallAll(life.venues, deadline);
-        await snapshotter.saveAll(life.venues, deadline);
-      }
+      await upkeep.ended();
+      await upkeep.finish();
     } finally {
       life.end();
       if (this.#life === life) this.#life = undefined;
       signal.removeEventListener("abort", onStop);
       stop.abort();
-      await upkeep;
+      await upkeep.ended();
       await unregister();
     }
   }
 
-  #createSnapshotter(lease: ShardLease): Snapshotter {
-    const { bus, streams, rules, shard, snapshotIntervalMs, candles, log } = this.#options;
-    const intervals = rules.levels.map(({ interval }) => interval).join();
-    return new Snapshotter({
-      shard,
-      rules: `${intervals} ${rules.calendar.timeZone} ${rules.fill}`,
-      intervalMs: snapshotIntervalMs,
-      snapshots: new Snapshots(bus, streams),
-      candles,
-      lease,
-      outcomes: this.snapshots,
-      log,
-    });
-  }
-
-  #createRecaller({ publish }: KlineLife, lease: ShardLease): Recaller {
-    const { bus, candles, log } = this.#options;
-    return new Recaller({ actor: this.name, bus, candles, lease, outcomes: this.recalls, publish, log });
-  }
-
   /** Goes on where a life before ended, if it left anything. */
-  async #resume(life: KlineLife, snapshotter: Snapshotter, signal: AbortSignal): Promise<void> {
+  async #resume(life: KlineLife, upkeep: Upkeep, signal: AbortSignal): Promise<void> {
     const { bus, shard, shards, rules, log } = this.#options;
-    const loaded = await snapshotter.load();
+    const loaded = await upkeep.load();
     const published = await readPublished(bus, {
       shard,
       shards,

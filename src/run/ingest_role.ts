@@ -11,8 +11,8 @@ import type { IngestAccount } from "../ingest/ingest_account.ts";
 import { Tally } from "../observe/tally.ts";
 import type { SimulatedVenue } from "../simulator/simulated_venue.ts";
 import { registerAccounts } from "./account_service.ts";
+import { ingestAccounts } from "./ingest_accounts.ts";
 import { divideAmongAll, type Supervision } from "./leased.ts";
-import { ingestAccounts } from "./process_accounts.ts";
 import { natsHosts, openBus, type Setting } from "./setting.ts";
 
 /** Longest that a process which cannot reach its venues leaves them to others, ms. */

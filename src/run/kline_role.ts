@@ -7,8 +7,8 @@ import { planLevels } from "../kline/level.ts";
 import type { Lease } from "../lease/lease.ts";
 import { createCalendar } from "../market/calendar.ts";
 import { registerAccounts } from "./account_service.ts";
+import { klineAccounts } from "./kline_accounts.ts";
 import { divideAmongAll, type Supervision } from "./leased.ts";
-import { klineAccounts } from "./process_accounts.ts";
 import { natsHosts, openBus, type Setting } from "./setting.ts";
 
 /** The stream must hold what came after the latest snapshot, with time to spare for a restart. */

@@ -1,8 +1,8 @@
 import type { ActorState } from "../actor/actor.ts";
 import type { Bus } from "../bus/connection.ts";
 import { Tally } from "../observe/tally.ts";
+import { LagMeter } from "./lag_meter.ts";
 import type { Roles } from "./stages.ts";
-import { LagMeter } from "./status.ts";
 
 /** What a process knows about itself, from its very beginning: one that waits for a server lives too. */
 export class Observation {

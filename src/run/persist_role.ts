@@ -9,7 +9,7 @@ import { InfluxLane } from "../store/influx_lane.ts";
 import { CANDLE_POLICY, type Policy, provision, TICK_POLICY } from "../store/provision.ts";
 import { registerAccounts } from "./account_service.ts";
 import { divideAmongAll, type Supervision } from "./leased.ts";
-import { persistAccounts } from "./process_accounts.ts";
+import { persistAccounts } from "./persist_accounts.ts";
 import { influxTarget, natsHosts, openBus, type Setting } from "./setting.ts";
 
 const CANDLE_FLUSH_MS = 200;

@@ -1,7 +1,8 @@
 import { type Account, totalUnexplained } from "../observe/account.ts";
-import { LagHistogram } from "../observe/lag_histogram.ts";
 import type { Tally } from "../observe/tally.ts";
-import { ingestAccounts, klineAccounts, persistAccounts } from "./process_accounts.ts";
+import { ingestAccounts } from "./ingest_accounts.ts";
+import { klineAccounts } from "./kline_accounts.ts";
+import { persistAccounts } from "./persist_accounts.ts";
 import type { Roles } from "./stages.ts";
 
 /** What a process did so far. */
@@ -96,28 +97,4 @@ function sum<T>(each: readonly T[], value: (one: T) => number): number {
 
 function stored(lines: Tally | undefined): number {
   return lines?.get("stored") ?? 0;
-}
-
-/** The lags of the last while, and of the whole run. */
-export class LagMeter {
-  readonly total = new LagHistogram();
-
-  /** The lags since the last call. */
-  take({ kline }: Roles): LagHistogram {
-    const latest = new LagHistogram();
-    for (const { lag } of kline?.actors ?? []) {
-      latest.merge(lag);
-      lag.reset();
-    }
-    this.total.merge(latest);
-    return latest;
-  }
-
-  /** The lags until now; those that {@link take} has not taken yet stay. */
-  all({ kline }: Roles): LagHistogram {
-    const all = new LagHistogram();
-    all.merge(this.total);
-    for (const { lag } of kline?.actors ?? []) all.merge(lag);
-    return all;
-  }
 }

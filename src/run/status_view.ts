@@ -1,6 +1,7 @@
 import type { LagHistogram } from "../observe/lag_histogram.ts";
+import type { LagMeter } from "./lag_meter.ts";
 import type { Roles } from "./stages.ts";
-import { type LagMeter, statusOf } from "./status.ts";
+import { statusOf } from "./status.ts";
 import { lineOf, type StatusText, summaryOf, tableOf } from "./status_text.ts";
 
 const TERMINAL_INTERVAL_MS = 1_000;

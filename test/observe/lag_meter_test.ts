@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { LagHistogram } from "../../src/observe/lag_histogram.ts";
+import { LagMeter } from "../../src/run/lag_meter.ts";
 import type { Roles } from "../../src/run/stages.ts";
-import { LagMeter } from "../../src/run/status.ts";
 
 test("LagMeter tells the lags since the last look, and loses none of the whole run", () => {
   const lags = [new LagHistogram(), new LagHistogram()] as const;
