@@ -29,15 +29,22 @@ const POSITIVE_END = 0x7f;
 const TWO_TO_32 = 2 ** 32;
 
 /**
- * Walks over msgpack without making anything of it: for what is to be known of a message that is not worth decoding.
- * Every method throws a `RangeError` where the bytes end early or something else stands there.
+ * Walks over msgpack, and makes nothing of it but what is asked for: no value is allocated for a number, a string or an
+ * array. Every method throws a `RangeError` where the bytes end early or something else stands there.
  */
 export class MsgpackCursor {
+  readonly #data: Uint8Array;
   readonly #view: DataView;
   #at = 0;
 
   constructor(data: Uint8Array) {
+    this.#data = data;
     this.#view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+  }
+
+  /** Index of the byte at which the next value begins. */
+  get at(): number {
+    return this.#at;
   }
 
   /** Elements of the array that begins here; goes to the first. */
@@ -79,6 +86,28 @@ export class MsgpackCursor {
       default:
         throw unexpected("a number", type);
     }
+  }
+
+  /** Passes the string that stands here; how many bytes it has, which end where the cursor is then. */
+  passString(): number {
+    const type = this.#uint(1);
+    let length: number;
+    if (type >= FIX_STRING && type <= FIX_STRING_END) length = type - FIX_STRING;
+    else if (type === STRING_8) length = this.#uint(1);
+    else if (type === STRING_16) length = this.#uint(2);
+    else if (type === STRING_32) length = this.#uint(4);
+    else throw unexpected("a string", type);
+    return this.#pass(length, length);
+  }
+
+  /** The bytes of the binary that stands here, which are those of the message. */
+  binary(): Uint8Array {
+    const length = this.peekBinaryLength();
+    const type = this.#uint(1);
+    if (length === undefined) throw unexpected("a binary", type);
+    this.#advance(type === BIN_8 ? 1 : type === BIN_16 ? 2 : 4);
+    this.#advance(length);
+    return this.#data.subarray(this.#at - length, this.#at);
   }
 
   /** Bytes of the binary that stands here, if one does; stays where it is. */

@@ -1,6 +1,6 @@
-import { Decoder } from "@msgpack/msgpack";
-import { z } from "zod";
 import { TickBuffer } from "../market/tick_buffer.ts";
+import { MarketNames } from "./market_names.ts";
+import { MsgpackCursor } from "./msgpack_cursor.ts";
 import { readTickHeader } from "./tick_header.ts";
 import { BadMessageError, TICK_WIRE_VERSION, type TickMessage } from "./tick_message.ts";
 
@@ -9,29 +9,16 @@ export const MAX_TICKS_PER_MESSAGE = 8192;
 
 const US_PER_MS = 1000;
 const FAR_FUTURE_MS = 8.64e15;
+const MAX_DECIMALS = 22;
+const MAX_DOWN = 65_536;
+/** Elements of the envelope, the last of which may be absent, of a market, of a row, and of columns. */
+const ELEMENTS = 9;
+const MARKET_ELEMENTS = 3;
+const ROW_ELEMENTS = 7;
+const COLUMNS = 9;
 
-const marketName = z.string().regex(/^[A-Z0-9]{1,20}(-[A-Z0-9]{1,20}){1,4}$/);
-const decimals = z.int().min(0).max(22);
-const positive = z.number().positive();
-const time = z.number().min(-FAR_FUTURE_MS).max(FAR_FUTURE_MS);
-const bin = z.instanceof(Uint8Array);
-const count = z.int().positive();
-
-const rowsSchema = z
-  .array(z.tuple([z.int(), z.int(), positive, positive, z.union([z.literal(0), z.literal(1)]), time, time]))
-  .max(MAX_TICKS_PER_MESSAGE);
-const columnsSchema = z.tuple([bin, bin, bin, bin, bin, time, bin, z.number(), bin]);
-const messageSchema = z.tuple([
-  z.literal(TICK_WIRE_VERSION),
-  count,
-  count,
-  time,
-  time,
-  z.array(z.tuple([marketName, decimals, decimals])).max(MAX_TICKS_PER_MESSAGE),
-  z.array(z.unknown()).max(MAX_TICKS_PER_MESSAGE),
-  z.array(marketName).max(65_536),
-  z.int().min(0).optional(),
-]);
+/** The parts of a message, by which bad ones are counted; `tick` is a tick whose values cannot be. */
+type Part = "envelope" | "markets" | "rows" | "columns" | "tick";
 
 export interface TickDecoderOptions {
   /**
@@ -46,11 +33,13 @@ export interface TickDecoderOptions {
  * the columns are reused.
  */
 export class TickDecoder {
-  readonly #decoder = new Decoder();
+  readonly #names = new MarketNames();
   readonly #ticks = new TickBuffer(MAX_TICKS_PER_MESSAGE);
   readonly #timeOffset = new Int32Array(MAX_TICKS_PER_MESSAGE);
   readonly #receivedOffset = new Uint32Array(MAX_TICKS_PER_MESSAGE);
   readonly #maxAgeMs: number;
+  /** The part that is being read. */
+  #part: Part = "envelope";
 
   constructor({ maxAgeMs = 0 }: TickDecoderOptions = {}) {
     this.#maxAgeMs = maxAgeMs;
@@ -73,72 +62,104 @@ export class TickDecoder {
   }
 
   #read(data: Uint8Array): TickMessage {
-    const [, epoch, seq, sentMs, venueMs, markets, body, down, ticksBefore] = this.#envelope(data);
-    const ticks = this.#ticks;
-    ticks.clear();
-    for (const [index, [name, priceDecimals, quantityDecimals]] of markets.entries()) {
-      if (ticks.indexOf(name, priceDecimals, quantityDecimals) !== index) {
-        throw new BadMessageError("markets", `Cannot read tick message: market "${name}" is listed twice`);
-      }
-    }
-    if (body[0] instanceof Uint8Array) this.#readColumns(body);
-    else this.#readRows(body);
-    this.#checkTicks();
-    return { epoch, seq, sentMs, venueMs, ticks, down, ticksBefore };
-  }
-
-  #envelope(data: Uint8Array): z.infer<typeof messageSchema> {
-    let value: unknown;
+    const cursor = new MsgpackCursor(data);
+    this.#part = "envelope";
+    this.#ticks.clear();
     try {
-      value = this.#decoder.decode(data);
+      const elements = cursor.arrayLength();
+      this.#check(elements === ELEMENTS || elements === ELEMENTS - 1, "number of elements", elements);
+      const version = cursor.number();
+      this.#check(version === TICK_WIRE_VERSION, "version", version);
+      const epoch = this.#count(cursor, "epoch", 1);
+      const seq = this.#count(cursor, "seq", 1);
+      const sentMs = this.#time(cursor, "sentMs");
+      const venueMs = this.#time(cursor, "venueMs");
+      this.#readMarkets(cursor, data);
+      this.#readTicks(cursor);
+      this.#part = "envelope";
+      const down = this.#readDown(cursor, data);
+      const ticksBefore = elements === ELEMENTS ? this.#count(cursor, "ticksBefore", 0) : undefined;
+      this.#check(cursor.at === data.length, "bytes after its end", data.length - cursor.at);
+      return { epoch, seq, sentMs, venueMs, ticks: this.#ticks, down, ticksBefore };
     } catch (cause) {
-      throw new BadMessageError("msgpack", `Cannot read tick message: ${(cause as Error).message}`, {
-        cause,
-      });
-    }
-    return parse(messageSchema, value, "envelope");
-  }
-
-  #readRows(body: unknown[]): void {
-    const ticks = this.#ticks;
-    for (const [market, id, price, quantity, buy, timeMs, receivedMs] of parse(rowsSchema, body, "rows")) {
-      const i = ticks.length++;
-      // A Uint16Array would wrap a large index round into a valid one.
-      ticks.market[i] = Math.max(0, Math.min(market, 0xffff));
-      ticks.id[i] = id;
-      ticks.price[i] = price;
-      ticks.quantity[i] = quantity;
-      ticks.buy[i] = buy;
-      ticks.timeMs[i] = timeMs;
-      ticks.receivedMs[i] = receivedMs;
+      if (!(cause instanceof RangeError)) throw cause;
+      const message = `Cannot read tick message: ${this.#part} at byte ${cursor.at}: ${cause.message}`;
+      throw new BadMessageError(this.#part, message, { cause });
     }
   }
 
-  #readColumns(body: unknown[]): void {
-    const columns = parse(columnsSchema, body, "columns");
-    const [market, id, price, quantity, buy, baseTimeMs, timeOffset, baseReceivedUs, receivedOffset] =
-      columns;
-    const length = buy.length;
-    if (length > MAX_TICKS_PER_MESSAGE) {
-      throw new BadMessageError("columns", `Cannot read tick message: ${length} ticks are too many`);
+  #readMarkets(cursor: MsgpackCursor, data: Uint8Array): void {
+    this.#part = "markets";
+    const count = cursor.arrayLength();
+    this.#check(count <= MAX_TICKS_PER_MESSAGE, "number of markets", count);
+    for (let index = 0; index < count; index++) {
+      const elements = cursor.arrayLength();
+      this.#check(elements === MARKET_ELEMENTS, "number of elements", elements);
+      const name = this.#name(cursor, data);
+      const priceDecimals = this.#decimals(cursor, "priceDecimals");
+      const quantityDecimals = this.#decimals(cursor, "quantityDecimals");
+      const isNew = this.#ticks.indexOf(name, priceDecimals, quantityDecimals) === index;
+      this.#check(isNew, "market that is listed twice", name);
     }
+  }
+
+  #readTicks(cursor: MsgpackCursor): void {
+    this.#part = "rows";
+    const elements = cursor.arrayLength();
+    if (elements > 0 && cursor.peekBinaryLength() !== undefined) this.#readColumns(cursor, elements);
+    else this.#readRows(cursor, elements);
+    this.#checkTicks();
+  }
+
+  #readRows(cursor: MsgpackCursor, count: number): void {
+    this.#check(count <= MAX_TICKS_PER_MESSAGE, "number of ticks", count);
     const ticks = this.#ticks;
-    ticks.length = length;
-    copy(market, ticks.market, length);
-    copy(id, ticks.id, length);
-    copy(price, ticks.price, length);
-    copy(quantity, ticks.quantity, length);
-    copy(buy, ticks.buy, length);
-    copy(timeOffset, this.#timeOffset, length);
-    copy(receivedOffset, this.#receivedOffset, length);
+    for (let i = 0; i < count; i++) {
+      const elements = cursor.arrayLength();
+      this.#check(elements === ROW_ELEMENTS, "number of elements", elements);
+      ticks.market[i] = narrow(cursor.number(), 0xffff);
+      ticks.id[i] = cursor.number();
+      ticks.price[i] = cursor.number();
+      ticks.quantity[i] = cursor.number();
+      ticks.buy[i] = narrow(cursor.number(), 0xff);
+      ticks.timeMs[i] = cursor.number();
+      ticks.receivedMs[i] = cursor.number();
+    }
+    ticks.length = count;
+  }
+
+  #readColumns(cursor: MsgpackCursor, elements: number): void {
+    this.#part = "columns";
+    this.#check(elements === COLUMNS, "number of elements", elements);
+    const ticks = this.#ticks;
+    const market = cursor.binary();
+    const length = market.length / ticks.market.BYTES_PER_ELEMENT;
+    this.#check(length <= MAX_TICKS_PER_MESSAGE, "number of ticks", length);
+    this.#copy(market, ticks.market, length);
+    this.#copy(cursor.binary(), ticks.id, length);
+    this.#copy(cursor.binary(), ticks.price, length);
+    this.#copy(cursor.binary(), ticks.quantity, length);
+    this.#copy(cursor.binary(), ticks.buy, length);
+    const baseTimeMs = cursor.number();
+    this.#copy(cursor.binary(), this.#timeOffset, length);
+    const baseReceivedUs = cursor.number();
+    this.#copy(cursor.binary(), this.#receivedOffset, length);
     for (let i = 0; i < length; i++) {
       ticks.timeMs[i] = baseTimeMs + this.#timeOffset[i]!;
       ticks.receivedMs[i] = (baseReceivedUs + this.#receivedOffset[i]!) / US_PER_MS;
     }
+    ticks.length = length;
+  }
+
+  #readDown(cursor: MsgpackCursor, data: Uint8Array): readonly string[] {
+    const count = cursor.arrayLength();
+    this.#check(count <= MAX_DOWN, "number of markets that are down", count);
+    return Array.from({ length: count }, () => this.#name(cursor, data));
   }
 
   #checkTicks(): void {
-    const { length, markets, market, id, price, quantity, buy } = this.#ticks;
+    this.#part = "tick";
+    const { length, markets, market, id, price, quantity, buy, timeMs, receivedMs } = this.#ticks;
     for (let i = 0; i < length; i++) {
       const good =
         market[i]! < markets.length &&
@@ -147,37 +168,57 @@ export class TickDecoder {
         price[i]! < Number.POSITIVE_INFINITY &&
         quantity[i]! > 0 &&
         quantity[i]! < Number.POSITIVE_INFINITY &&
-        buy[i]! <= 1;
-      if (!good) {
-        throw new BadMessageError(
-          "tick",
-          `Cannot read tick message: tick ${i} is not valid (market ${market[i]}, id ${id[i]}, ` +
-            `price ${price[i]}, quantity ${quantity[i]}, buy ${buy[i]})`,
-        );
-      }
+        buy[i]! <= 1 &&
+        Math.abs(timeMs[i]!) <= FAR_FUTURE_MS &&
+        Math.abs(receivedMs[i]!) <= FAR_FUTURE_MS;
+      if (good) continue;
+      throw new RangeError(
+        `tick ${i} is not valid (market ${market[i]}, id ${id[i]}, price ${price[i]}, quantity ${quantity[i]}, ` +
+          `buy ${buy[i]}, timeMs ${timeMs[i]}, receivedMs ${receivedMs[i]})`,
+      );
     }
   }
-}
 
-function parse<T>(schema: z.ZodType<T>, value: unknown, reason: string): T {
-  const result = schema.safeParse(value);
-  if (result.success) return result.data;
-  const issue = result.error.issues[0];
-  throw new BadMessageError(
-    reason,
-    `Cannot read tick message: ${reason} at [${issue?.path.join(".")}]: ${issue?.message}`,
-  );
+  /** A whole number. */
+  #count(cursor: MsgpackCursor, field: string, min: 0 | 1): number {
+    const value = cursor.number();
+    this.#check(Number.isSafeInteger(value) && value >= min, field, value);
+    return value;
+  }
+
+  #time(cursor: MsgpackCursor, field: string): number {
+    const value = cursor.number();
+    this.#check(Math.abs(value) <= FAR_FUTURE_MS, field, value);
+    return value;
+  }
+
+  #decimals(cursor: MsgpackCursor, field: string): number {
+    const value = this.#count(cursor, field, 0);
+    this.#check(value <= MAX_DECIMALS, field, value);
+    return value;
+  }
+
+  #name(cursor: MsgpackCursor, data: Uint8Array): string {
+    const length = cursor.passString();
+    const name = this.#names.read(data, cursor.at - length, cursor.at);
+    if (name === undefined) throw new RangeError(`${length} letters are not the name of a market`);
+    return name;
+  }
+
+  /** Copies a little-endian column out of the message: it lies unaligned in a chunk that the bus reuses. */
+  #copy(from: Uint8Array, to: Column, length: number): void {
+    this.#check(from.length === length * to.BYTES_PER_ELEMENT, "bytes of a column", from.length);
+    new Uint8Array(to.buffer, to.byteOffset, from.length).set(from);
+  }
+
+  #check(good: boolean, field: string, value: number | string): void {
+    if (!good) throw new RangeError(`${field} is ${value}`);
+  }
 }
 
 type Column = Uint8Array | Uint16Array | Uint32Array | Int32Array | Float64Array;
 
-/** Copies a little-endian column out of the message: it lies unaligned in a chunk that the bus reuses. */
-function copy(from: Uint8Array, to: Column, length: number): void {
-  if (from.length !== length * to.BYTES_PER_ELEMENT) {
-    throw new BadMessageError(
-      "columns",
-      `Cannot read tick message: a column has ${from.length} bytes, expected ${length * to.BYTES_PER_ELEMENT}`,
-    );
-  }
-  new Uint8Array(to.buffer, to.byteOffset, from.length).set(from);
+/** What fits an integer column; anything else becomes its greatest value, where the column would wrap it round. */
+function narrow(value: number, max: number): number {
+  return Number.isInteger(value) && value >= 0 && value < max ? value : max;
 }
