@@ -27,12 +27,15 @@ export class OpenCandles {
   publish(completeness: Completeness, publish: (candle: Candle) => void): void {
     const { levels, series, precision } = this.#options;
     const { newestMs } = completeness;
+    /** By level; a larger one takes what the smaller ones made. */
+    const views: (CandleState | undefined)[] = [];
     for (let index = 0; index < levels.length; index++) {
       const level = levels[index]!;
       const openMs = level.openOf(newestMs);
       if (openMs < level.cursorMs) continue;
       const view = new CandleState(openMs, level.endOf(openMs), precision);
-      this.#collect(index, view, newestMs);
+      this.#collect(index, view, { newestMs, views });
+      views[index] = view;
       if (view.trades > 0) {
         const verdict = completeness.judge(openMs, view.endMs, level.get(openMs));
         publish(candleOf(series[index]!, view, verdict));
@@ -41,7 +44,7 @@ export class OpenCandles {
   }
 
   /** Merges an open candle and the open candles that it will be made of into a view. */
-  #collect(index: number, view: CandleState, newestMs: number): void {
+  #collect(index: number, view: CandleState, { newestMs, views }: Look): void {
     const { levels, precision } = this.#options;
     const own = levels[index]!.get(view.openMs);
     if (own !== undefined) view.merge(own, precision);
@@ -50,10 +53,21 @@ export class OpenCandles {
     const smaller = levels[source]!;
     let openMs = Math.max(smaller.cursorMs, view.openMs);
     while (openMs < view.endMs && openMs <= newestMs) {
-      const part = new CandleState(openMs, smaller.endOf(openMs), precision);
-      this.#collect(source, part, newestMs);
+      let part = views[source];
+      if (part?.openMs !== openMs) {
+        part = new CandleState(openMs, smaller.endOf(openMs), precision);
+        this.#collect(source, part, { newestMs, views });
+      }
       view.merge(part, precision);
       openMs = part.endMs;
     }
   }
+}
+
+/** One look at all levels, the smallest first. */
+interface Look {
+  /** Time of the newest trade, ms. */
+  readonly newestMs: number;
+  /** Open candles that hold it, by level, as far as they are made. */
+  readonly views: readonly (CandleState | undefined)[];
 }
