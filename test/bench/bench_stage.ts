@@ -26,15 +26,14 @@ export interface BenchStageOptions {
 export class BenchStage {
   /** Names of the markets; the venue trades them in turn. */
   readonly markets = Array.from({ length: MARKETS }, (_, index) => `C${index}-USDT`);
-  /** Of all but the venue. */
-  readonly pids: Readonly<Record<string, number>>;
   readonly nats: PrivateServer;
   readonly influxd: PrivateServer;
   readonly venue: BenchProcess;
   readonly ingest: BenchProcess;
-  readonly workers: BenchProcess;
+  workers: BenchProcess;
   /** Where `/metrics` is, by process. */
   readonly ports: { readonly ingest: number; readonly workers: number };
+  readonly #env: Readonly<Record<string, string>>;
 
   private constructor(
     parts: Pick<BenchStage, "nats" | "influxd" | "venue" | "ports">,
@@ -44,7 +43,7 @@ export class BenchStage {
     this.influxd = parts.influxd;
     this.venue = parts.venue;
     this.ports = parts.ports;
-    const env = {
+    this.#env = {
       NATS_URL: parts.nats.url,
       INFLUX_URL: parts.influxd.url,
       MARKETS: this.markets.map((name) => `binance:${name}`).join(","),
@@ -52,11 +51,20 @@ export class BenchStage {
       LOG_LEVEL: "error",
       ...settings,
     };
-    const start = (command: string, port: number) =>
-      new BenchProcess([...TICKLINE, command], { ...env, METRICS_PORT: String(port) });
-    this.workers = start("run-workers", parts.ports.workers);
-    this.ingest = start("run-ingest", parts.ports.ingest);
-    this.pids = {
+    this.workers = this.#start("workers");
+    this.ingest = this.#start("ingest");
+  }
+
+  #start(role: "ingest" | "workers"): BenchProcess {
+    return new BenchProcess([...TICKLINE, `run-${role}`], {
+      ...this.#env,
+      METRICS_PORT: String(this.ports[role]),
+    });
+  }
+
+  /** Of all but the venue. */
+  get pids(): Readonly<Record<string, number>> {
+    return {
       ingest: this.ingest.pid,
       workers: this.workers.pid,
       "nats-server": this.nats.pid!,
@@ -79,6 +87,12 @@ export class BenchStage {
     }
     await stage.workers.line(/ticks\/s [1-9]/);
     return stage;
+  }
+
+  /** Kills the workers, and starts others once they are dead. */
+  async replaceWorkers(): Promise<void> {
+    await this.workers.stop("SIGKILL");
+    this.workers = this.#start("workers");
   }
 
   /** Memory of each process now, MiB. */

@@ -49,6 +49,13 @@ export class CandleAge {
     return ages;
   }
 
+  /** Whether all markets that are watched had a trade in an open candle that was sent at an instant or later, ms. */
+  isCurrent(sinceMs: number): boolean {
+    this.#readVenue();
+    const isSent = (number: number) => (this.#sentMs(number) ?? Number.NEGATIVE_INFINITY) >= sinceMs;
+    return this.#newest.size === WATCHED_MARKETS && [...this.#newest.values()].every(isSent);
+  }
+
   /** How many trades the venue has sent. */
   get sent(): number {
     this.#readVenue();

@@ -4,7 +4,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
 /** How `make` runs tickline, which it has bundled before it runs a benchmark. */
-export const TICKLINE = ["--max-semi-space-size=8", ".tools/build/main.js"];
+export const TICKLINE = ["--max-semi-space-size=8", "--heap-growing-percent=60", ".tools/build/main.js"];
 /** How a TypeScript module of the benchmark is run. */
 export const TYPESCRIPT = ["--import", "tsx"];
 
@@ -72,8 +72,8 @@ export class BenchProcess {
   }
 
   /** Tells it to stop and waits until it has. */
-  async stop(): Promise<void> {
-    if (this.#child.exitCode === null) this.#child.kill("SIGTERM");
+  async stop(signal: "SIGTERM" | "SIGKILL" = "SIGTERM"): Promise<void> {
+    if (this.#child.exitCode === null) this.#child.kill(signal);
     await this.#exited;
   }
 }
