@@ -12,6 +12,7 @@ import { INTERVALS, type Interval } from "../../src/market/interval.ts";
 import { shardOf } from "../../src/market/shard.ts";
 import { TickBuffer } from "../../src/market/tick_buffer.ts";
 import { Tally } from "../../src/observe/tally.ts";
+import { decimalsOf } from "./batch_of.ts";
 import { type ReferenceTrade, referenceCandles } from "./reference.ts";
 
 const START_MS = Date.UTC(2024, 1, 28, 23, 59, 30);
@@ -143,10 +144,6 @@ function boundariesOf(timeZone: string) {
     const openMs = at - (((at % lengthMs) + lengthMs) % lengthMs) + anchorMs - shiftMs;
     return { openMs, endMs: openMs + lengthMs };
   };
-}
-
-function decimalsOf(text: string): number {
-  return text.includes(".") ? text.split(".")[1]!.replace(/0+$/, "").length : 0;
 }
 
 interface Life {

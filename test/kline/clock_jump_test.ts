@@ -6,8 +6,8 @@ import { planLevels } from "../../src/kline/level.ts";
 import { createCalendar } from "../../src/market/calendar.ts";
 import type { Candle } from "../../src/market/candle.ts";
 import type { Interval } from "../../src/market/interval.ts";
-import { TickBuffer } from "../../src/market/tick_buffer.ts";
 import { Tally } from "../../src/observe/tally.ts";
+import { batchOf } from "./batch_of.ts";
 import { type ReferenceTrade, referenceCandles } from "./reference.ts";
 
 const START_MS = Date.UTC(2026, 0, 1, 11, 58, 40);
@@ -82,17 +82,7 @@ function run({ trades, intervals, latenessMs, fill }: Feed, untilMs: number) {
     }
   };
   const apply = (trade: ReferenceTrade | undefined, venueMs: number) => {
-    const batch = new TickBuffer(1);
-    if (trade !== undefined) {
-      batch.market[0] = batch.indexOf(trade.market, 0, 0);
-      batch.length = 1;
-      batch.id[0] = trade.id;
-      batch.price[0] = Number(trade.price);
-      batch.quantity[0] = 1;
-      batch.buy[0] = 1;
-      batch.timeMs[0] = trade.timeMs;
-    }
-    engine.apply(batch, { venueMs, down: [] }, 0);
+    engine.apply(batchOf(trade), { venueMs, down: [] }, 0);
     while (engine.advance(0, { limit: 1_000, publish }) === 1_000);
     recall();
   };

@@ -6,8 +6,8 @@ import { planLevels } from "../../src/kline/level.ts";
 import { PublishedBefore } from "../../src/kline/published_before.ts";
 import { createCalendar } from "../../src/market/calendar.ts";
 import type { Candle } from "../../src/market/candle.ts";
-import { TickBuffer } from "../../src/market/tick_buffer.ts";
 import { Tally } from "../../src/observe/tally.ts";
+import { batchOf } from "./batch_of.ts";
 import { type ReferenceCandle, type ReferenceTrade, referenceCandles } from "./reference.ts";
 
 const START_MS = Date.UTC(2026, 0, 1, 11, 59, 40);
@@ -61,17 +61,7 @@ function live(
   const engine = new CandleEngine("sim", rules, new Tally());
   if (before !== undefined) engine.respect(MARKET, before);
   const apply = (trade: ReferenceTrade | undefined, venueMs: number) => {
-    const batch = new TickBuffer(1);
-    if (trade !== undefined) {
-      batch.market[0] = batch.indexOf(MARKET, 0, 0);
-      batch.length = 1;
-      batch.id[0] = trade.id;
-      batch.price[0] = Number(trade.price);
-      batch.quantity[0] = Number(trade.quantity);
-      batch.buy[0] = trade.buy ? 1 : 0;
-      batch.timeMs[0] = trade.timeMs;
-    }
-    engine.apply(batch, { venueMs, down: [] }, 0);
+    engine.apply(batchOf(trade), { venueMs, down: [] }, 0);
     while (engine.advance(0, { limit: 10, publish }) === 10);
   };
   for (const trade of trades) apply(trade, 0);

@@ -6,8 +6,8 @@ import { planLevels } from "../../src/kline/level.ts";
 import { createCalendar } from "../../src/market/calendar.ts";
 import type { Candle } from "../../src/market/candle.ts";
 import { INTERVALS } from "../../src/market/interval.ts";
-import { TickBuffer } from "../../src/market/tick_buffer.ts";
 import { Tally } from "../../src/observe/tally.ts";
+import { batchOf } from "./batch_of.ts";
 import { type ReferenceTrade, referenceCandles } from "./reference.ts";
 
 const START_MS = Date.UTC(2024, 1, 28, 23, 58, 57);
@@ -60,15 +60,7 @@ test("CandleEngine.publishLive() shows the open candle of every interval as the 
 });
 
 /** Adds a trade and closes what is due. */
-function take(engine: CandleEngine, { id, price, quantity, buy, timeMs }: ReferenceTrade): void {
-  const batch = new TickBuffer(1);
-  batch.market[0] = batch.indexOf(MARKET, 0, 1);
-  batch.length = 1;
-  batch.id[0] = id;
-  batch.price[0] = Number(price);
-  batch.quantity[0] = Number(quantity);
-  batch.buy[0] = buy ? 1 : 0;
-  batch.timeMs[0] = timeMs;
-  engine.apply(batch, { venueMs: 0, down: [] }, 0);
+function take(engine: CandleEngine, trade: ReferenceTrade): void {
+  engine.apply(batchOf(trade), { venueMs: 0, down: [] }, 0);
   while (engine.advance(0, { limit: 1_000, publish: () => undefined }) === 1_000);
 }
