@@ -1,12 +1,11 @@
 import type { Calendar } from "../market/calendar.ts";
-import type { Candle } from "../market/candle.ts";
 import type { CandleState, Precision, Trade } from "./candle_state.ts";
+import { ClosedCandles, type Publish } from "./closed_candles.ts";
 import { Completeness, type Reveal, type Verdict } from "./completeness.ts";
 import type { Level } from "./level.ts";
 import { LevelCandles } from "./level_candles.ts";
 import { OpenCandles } from "./open_candles.ts";
 import type { PublishedBefore } from "./published_before.ts";
-import { candleOf, type FlatOptions, flatCandleOf, type Series } from "./published_candle.ts";
 import { Recalls } from "./recalls.ts";
 import type { SavedMarket } from "./saved_state.ts";
 
@@ -48,30 +47,27 @@ export class MarketCandles {
   /** Forgotten candles that a trade came too late for. */
   readonly recalls = new Recalls();
   readonly #rules: CandleRules;
-  readonly #series: readonly Series[];
   readonly #levels: readonly LevelCandles[];
   readonly #precision: Precision = { priceDecimals: 0, quantityDecimals: 0 };
-  readonly #open: OpenCandles;
   readonly #completeness = new Completeness();
+  readonly #open: OpenCandles;
+  readonly #closed: ClosedCandles;
   /** Worked off before the next batch, so a batch bounds it. */
   readonly #reviews: Review[] = [];
   #round = 0;
   #started = false;
   #fillableMs = Number.NEGATIVE_INFINITY;
   #changed = false;
-  #publishedBefore: PublishedBefore | undefined;
 
   constructor(venue: string, market: string, rules: CandleRules) {
     this.#rules = rules;
-    this.#series = rules.levels.map(({ interval }) => ({ venue, market, interval }));
+    const series = rules.levels.map(({ interval }) => ({ venue, market, interval }));
     this.#levels = rules.levels.map(
       ({ interval }) => new LevelCandles(interval, rules.calendar, this.#precision),
     );
-    this.#open = new OpenCandles(rules.levels, {
-      levels: this.#levels,
-      series: this.#series,
-      precision: this.#precision,
-    });
+    const levels = this.#levels;
+    this.#open = new OpenCandles(rules.levels, { levels, series, precision: this.#precision });
+    this.#closed = new ClosedCandles({ levels, series, completeness: this.#completeness });
   }
 
   /**
@@ -109,7 +105,7 @@ export class MarketCandles {
 
   /** Learns what another life published meanwhile; nothing of that is published again, or undone by what is worse. */
   respect(publishedBefore: PublishedBefore): void {
-    this.#publishedBefore = publishedBefore;
+    this.#closed.respect(publishedBefore);
   }
 
   /** Venue time at which the next candle is due to be closed, ms; Infinity before the first trade. */
@@ -169,7 +165,7 @@ export class MarketCandles {
 
   #start(timeMs: number): void {
     this.#started = true;
-    const last = this.#publishedBefore?.newest(this.#levels[0]!.interval);
+    const last = this.#closed.newestBefore(this.#levels[0]!.interval);
     if (last === undefined || timeMs < last.endMs || timeMs - last.endMs > MAX_GAP_MS) {
       for (const level of this.#levels) level.begin(timeMs);
       return;
@@ -273,7 +269,7 @@ export class MarketCandles {
   advance(
     clockMs: number,
     provenMs: number,
-    { limit, publish }: { limit: number; publish: (candle: Candle) => void },
+    { limit, publish }: { limit: number; publish: Publish },
   ): number {
     if (!this.#started) return 0;
     let published = 0;
@@ -293,7 +289,7 @@ export class MarketCandles {
     return published;
   }
 
-  #close(index: number, publish: (candle: Candle) => void): boolean {
+  #close(index: number, publish: Publish): boolean {
     const level = this.#levels[index]!;
     const { cursorMs: openMs, cursorEndMs: endMs } = level;
     const state = level.get(openMs);
@@ -308,48 +304,14 @@ export class MarketCandles {
         larger.startBy(whole);
         whole.merge(state, this.#precision);
       }
-      return this.#publish(index, state, verdict, publish);
+      return this.#closed.publish(index, state, verdict, publish);
     }
     if (this.#rules.fill === "none" || price === undefined) return false;
-    return this.#publishFlat(index, verdict, { openMs, endMs, price, revision: 0 }, publish);
-  }
-
-  /** Publishes a closed candle with trades, unless a life before did; says whether it did. */
-  #publish(index: number, state: CandleState, verdict: Verdict, publish: (candle: Candle) => void): boolean {
-    if (state.published) state.revision++;
-    state.published = true;
-    state.amended = false;
-    state.publishedMissing = verdict.missing;
-    state.publishedComplete = verdict.complete;
-    const candle = candleOf(this.#series[index]!, state, verdict);
-    const reviewed = this.#review(candle);
-    if (reviewed.revision !== state.revision) state.revision = reviewed.revision;
-    if (reviewed.isNews) publish(withRevision(candle, reviewed.revision));
-    return reviewed.isNews;
-  }
-
-  /** As {@link #publish}, for a candle without trades. */
-  #publishFlat(
-    index: number,
-    verdict: Verdict,
-    options: FlatOptions,
-    publish: (candle: Candle) => void,
-  ): boolean {
-    const candle = flatCandleOf(this.#series[index]!, verdict, options);
-    const { revision, isNews } = this.#review(candle);
-    if (revision !== options.revision) this.#levels[index]!.setFlatRevision(options.openMs, revision);
-    if (isNews) publish(withRevision(candle, revision));
-    return isNews;
-  }
-
-  #review(candle: Candle): { revision: number; isNews: boolean } {
-    const before = this.#publishedBefore;
-    if (before === undefined) return { revision: candle.revision, isNews: true };
-    return before.review(candle, candle.openMs <= this.#completeness.startMs);
+    return this.#closed.publishFlat(index, verdict, { openMs, endMs, price, revision: 0 }, publish);
   }
 
   /** Looks at one closed candle again; says whether it was published anew. */
-  #reviewNext(publish: (candle: Candle) => void): boolean {
+  #reviewNext(publish: Publish): boolean {
     const review = this.#reviews[0]!;
     const level = this.#levels[review.level]!;
     const openMs = review.nextMs;
@@ -367,20 +329,20 @@ export class MarketCandles {
         state.amended ||
         state.publishedMissing !== verdict.missing ||
         state.publishedComplete !== verdict.complete;
-      return changed && this.#publish(review.level, state, verdict, publish);
+      return changed && this.#closed.publish(review.level, state, verdict, publish);
     }
     if (endMs > review.flatsToMs || this.#rules.fill === "none") return false;
     return this.#reviewFlat(review.level, openMs, verdict, publish);
   }
 
-  #reviewFlat(index: number, openMs: number, verdict: Verdict, publish: (candle: Candle) => void): boolean {
+  #reviewFlat(index: number, openMs: number, verdict: Verdict, publish: Publish): boolean {
     const level = this.#levels[index]!;
     const price = level.lastBefore(openMs)?.close;
     if (price === undefined) return false;
     const revision = level.reviseFlat(openMs, this.#round);
     if (revision === undefined) return false;
     const endMs = level.endOf(openMs);
-    return this.#publishFlat(index, verdict, { openMs, endMs, price, revision }, publish);
+    return this.#closed.publishFlat(index, verdict, { openMs, endMs, price, revision }, publish);
   }
 
   #endReview(): void {
@@ -401,19 +363,14 @@ export class MarketCandles {
     }
     const horizonMs = Math.min(fillableMs, this.#completeness.settledMs);
     for (const level of this.#levels) level.prune(horizonMs);
-    this.#publishedBefore?.forget(horizonMs);
-    if (this.#publishedBefore?.size === 0) this.#publishedBefore = undefined;
+    this.#closed.forget(horizonMs);
   }
 
   /** Publishes the open candle of every interval as it stands, if trades came since the last call. */
-  publishLive(publish: (candle: Candle) => void): boolean {
+  publishLive(publish: Publish): boolean {
     if (!this.#changed) return false;
     this.#changed = false;
     this.#open.publish(this.#completeness, publish);
     return true;
   }
-}
-
-function withRevision(candle: Candle, revision: number): Candle {
-  return candle.revision === revision ? candle : { ...candle, revision };
 }
