@@ -363,7 +363,10 @@ test("ingest that stands by publishes what it kept once it leads, in a new epoch
     for (const id of range(last + 1, last + 5)) trade(id, START_MS + id);
     await until("trades are kept again", () => actor.account().kept === 5);
     venue.breakAll();
-    await until("it is connected again", () => actor.account().connections === term + 2);
+    await until("it is connected again", () => {
+      const { connections, connectedMarkets } = actor.account();
+      return connections === term + 2 && connectedMarkets === names.length;
+    });
     assert.equal(recorder.messages.length, before + messages.length, "it says nothing between its terms");
   }
   assert.equal(epochs.size, 2);
