@@ -30,13 +30,23 @@ export interface ReadOptions {
   readonly expiryMs: number;
   /** Counts how often the consumer had to be made anew, by cause. */
   readonly restarts: Tally;
-  /** Told how many messages there are to read, each time that it begins. */
-  readonly onBegin?: (messages: number) => void;
+  /** Where to begin, if the stream is still the same. @default at its oldest message */
+  readonly after?: StreamPlace | undefined;
+  /** Told how many messages there are to read, and of which stream, each time that it begins. */
+  readonly onBegin?: (begin: { readonly messages: number; readonly created: string }) => void;
   readonly signal: AbortSignal;
 }
 
+/** How far a stream was read: one that was made anew begins to count again. */
+export interface StreamPlace {
+  /** When the stream was made, as the server writes it. */
+  readonly created: string;
+  /** Of the last message. */
+  readonly seq: number;
+}
+
 /**
- * Reads a stream from its oldest message on with an ack-none pull consumer of its own, for ever. When the consumer,
+ * Reads a stream from a place, or its oldest message, on with an ack-none pull consumer of its own, for ever. When the consumer,
  * the stream or the server is lost, it makes a new consumer and goes on after the message that was given last, or from
  * the oldest one if the stream is not the same any more. It takes no more than a few messages in advance, so a slow
  * caller leaves the backlog in the stream, where its age is bounded.
@@ -48,7 +58,7 @@ export async function* readStream(
 ): AsyncGenerator<BusMessage> {
   const { signal, restarts, stream } = options;
   let retryMs = MIN_RETRY_MS;
-  let place: Place | undefined;
+  let place: StreamPlace | undefined = options.after;
   while (!signal.aborted) {
     await bus.untilConnected(signal);
     // A name of its own in every life: one that comes late from a life before takes nothing away.
@@ -57,11 +67,11 @@ export async function* readStream(
     let orphaned = false;
     try {
       place = await placeIn(bus, stream, place);
-      const count = await addConsumer(bus, consumer, { ...options, after: place.seq });
+      const count = await addConsumer(bus, consumer, { ...options, afterSeq: place.seq });
       // Another stream has its name since: its messages are not those after the place.
       if ((await placeIn(bus, stream, place)) !== place)
         throw new PullError("no_stream", `Cannot read from "${stream}": it is another one`);
-      options.onBegin?.(count);
+      options.onBegin?.({ messages: count, created: place.created });
       queue = new PullQueue(bus, stream, consumer);
       while (!signal.aborted) {
         const message = queue.take();
@@ -70,7 +80,7 @@ export async function* readStream(
           continue;
         }
         yield message;
-        place.seq = sequenceOf(message.reply);
+        place = { created: place.created, seq: sequenceOf(message.reply) };
       }
     } catch (error) {
       orphaned = true;
@@ -131,14 +141,8 @@ export async function* readBack(bus: Bus, options: ReadBackOptions): AsyncGenera
   }
 }
 
-/** How far a stream was read: one that was made anew begins to count again. */
-interface Place {
-  readonly created: string;
-  seq: number;
-}
-
 /** The place in the stream as it is now: the one before, or its beginning if it is another stream. */
-async function placeIn(bus: Bus, stream: StreamName, before: Place | undefined): Promise<Place> {
+async function placeIn(bus: Bus, stream: StreamName, before: StreamPlace | undefined): Promise<StreamPlace> {
   const { created, state } = await bus.streams.streams.info(stream);
   const isSame = before?.created === created && before.seq <= state.last_seq;
   return isSame ? before : { created, seq: 0 };
@@ -148,11 +152,11 @@ async function placeIn(bus: Bus, stream: StreamName, before: Place | undefined):
 async function addConsumer(
   bus: Bus,
   name: string,
-  { stream, filter, expiryMs, after }: ReadOptions & { readonly after: number },
+  { stream, filter, expiryMs, afterSeq }: ReadOptions & { readonly afterSeq: number },
 ): Promise<number> {
   const start =
-    after > 0
-      ? { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: after + 1 }
+    afterSeq > 0
+      ? { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: afterSeq + 1 }
       : { deliver_policy: DeliverPolicy.All };
   const { num_pending } = await bus.streams.consumers.add(stream, {
     ...consumerConfig(name, filter, expiryMs),

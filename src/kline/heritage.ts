@@ -2,6 +2,7 @@ import type { Bus } from "../bus/connection.ts";
 import type { Interval } from "../market/interval.ts";
 import { shardOf } from "../market/shard.ts";
 import type { CandleKey, PublishedCandle } from "../wire/candle_codec.ts";
+import type { TickPlace } from "./market_snapshot.ts";
 import { PublishedBefore } from "./published_before.ts";
 import { type Published, readCandles } from "./read_candles.ts";
 
@@ -17,13 +18,20 @@ export interface HeritageOptions {
   readonly interval: Interval;
   /** When the oldest snapshot was taken, ms by the server's clock; Infinity if there is none. */
   readonly sinceMs: number;
+  /** Ticks up to there are in the snapshots, so far as these tell; undefined if they do not. */
+  readonly after: TickPlace | undefined;
   /** Whether there is a snapshot of a market. */
   hasSnapshot(venue: string, market: string): boolean;
   readonly signal: AbortSignal;
 }
 
-/** What was published of a shard by lives before this one: by venue and market. */
-export type Heritage = ReadonlyMap<string, ReadonlyMap<string, PublishedBefore>>;
+/** What lives before this one left of a shard. */
+export interface Heritage {
+  /** What they published, by venue and market. */
+  readonly venues: ReadonlyMap<string, ReadonlyMap<string, PublishedBefore>>;
+  /** Ticks up to there need not be read again; undefined: all have to be. */
+  readonly after: TickPlace | undefined;
+}
 
 /**
  * Reads what lives before published since the snapshots were taken, and since the oldest tick that this life will see:
@@ -35,12 +43,15 @@ export async function readPublished(bus: Bus, options: HeritageOptions): Promise
   const venues = new Map<string, Map<string, PublishedBefore>>();
   const isWanted = ({ venue, market }: CandleKey) => shardOf(`${venue}:${market}`, shards) === shard;
   const name = `kline-${shard}-heritage`;
-  let sinceMs = Math.min(options.sinceMs, await oldestTickMs(bus));
+  const oldestMs = await oldestTickMs(bus);
   const lasts: Published[] = [];
   const filter = `candles.*.*.${interval}`;
   for await (const last of readCandles(bus, { filter, name, sinceMs: "last", signal, isWanted })) {
     if (!hasSnapshot(last.candle.venue, last.candle.market)) lasts.push(last);
   }
+  // One without a snapshot that was there before: the snapshots are not what they say.
+  const after = lasts.some(({ storedMs }) => storedMs >= oldestMs) ? undefined : options.after;
+  let sinceMs = Math.min(options.sinceMs, after?.storedMs ?? oldestMs);
   const latestMs = lasts.reduce((most, { storedMs }) => Math.max(most, storedMs), Number.NEGATIVE_INFINITY);
   for (const { candle, storedMs } of lasts) {
     if (storedMs < latestMs - MAX_SILENCE_MS) continue;
@@ -48,10 +59,10 @@ export async function readPublished(bus: Bus, options: HeritageOptions): Promise
     // It may be a revision of one that is not the newest.
     sinceMs = Math.min(sinceMs, latestMs - (candle.endMs - candle.openMs));
   }
-  if (sinceMs === Number.POSITIVE_INFINITY) return venues;
+  if (sinceMs === Number.POSITIVE_INFINITY) return { venues, after };
   const since = { filter: "candles.>", name, sinceMs: sinceMs - MARGIN_MS, signal, isWanted };
   for await (const { candle } of readCandles(bus, since)) note(venues, candle);
-  return venues;
+  return { venues, after };
 }
 
 function note(venues: Map<string, Map<string, PublishedBefore>>, candle: PublishedCandle): void {

@@ -15,6 +15,7 @@ import { BadMessageError, type TickMessage } from "../wire/tick_message.ts";
 import { readPublished } from "./heritage.ts";
 import { KlineLife } from "./kline_life.ts";
 import type { CandleRules } from "./market_candles.ts";
+import type { TickPlace } from "./market_snapshot.ts";
 import { Upkeep } from "./upkeep.ts";
 
 export interface KlineOptions {
@@ -139,7 +140,7 @@ export class KlineActor implements Actor {
     const onStop = () => stop.abort();
     signal.addEventListener("abort", onStop, { once: true });
     try {
-      await this.#resume(life, upkeep, signal);
+      const after = await this.#resume(life, upkeep, signal);
       ready();
       // What the stream held at the beginning is taken as a whole: a candle that a life before knew better is not
       // published half-way.
@@ -150,13 +151,16 @@ export class KlineActor implements Actor {
         name,
         expiryMs: consumerExpiryMs,
         restarts: this.readerRestarts,
-        onBegin: (count) => {
-          behind = count;
+        after,
+        onBegin: ({ messages, created }) => {
+          behind = messages;
+          life.created = created;
         },
         signal: stop.signal,
       });
-      for await (const { subject, data } of messages) {
+      for await (const { subject, data, reply } of messages) {
         this.#messages++;
+        life.reply = reply;
         this.#onMessage(life, venueOf(subject), data);
         if (--behind > 0) continue;
         // Before, a snapshot would be younger than what is in it, and worse than the one that this life goes on from.
@@ -176,21 +180,23 @@ export class KlineActor implements Actor {
     }
   }
 
-  /** Goes on where a life before ended, if it left anything. */
-  async #resume(life: KlineLife, upkeep: Upkeep, signal: AbortSignal): Promise<void> {
+  /** Goes on where a life before ended, if it left anything; from where on ticks have to be read. */
+  async #resume(life: KlineLife, upkeep: Upkeep, signal: AbortSignal): Promise<TickPlace | undefined> {
     const { bus, shard, shards, rules, log } = this.#options;
     const loaded = await upkeep.load();
-    const published = await readPublished(bus, {
+    const { venues, after } = await readPublished(bus, {
       shard,
       shards,
       interval: rules.levels[0]!.interval,
       sinceMs: loaded.sinceMs,
+      after: loaded.after,
       hasSnapshot: (venue, market) => loaded.venues.get(venue)?.has(market) ?? false,
       signal,
     });
-    life.resume(loaded, published);
+    life.resume(loaded, venues);
     const markets = [...loaded.venues.values()].reduce((sum, { size }) => sum + size, 0);
     if (markets > 0) log.info({ actor: this.name, markets }, "going on from snapshots");
+    return after;
   }
 
   #onMessage(life: KlineLife, venue: string, data: Uint8Array): void {

@@ -1,3 +1,4 @@
+import { sequenceOf, storedMsOf } from "../bus/stream_sequence.ts";
 import { candleSubject, liveSubject } from "../bus/subject.ts";
 import type { Candle } from "../market/candle.ts";
 import type { Tally } from "../observe/tally.ts";
@@ -5,6 +6,7 @@ import { encodeCandle } from "../wire/candle_codec.ts";
 import { TickDecoder } from "../wire/tick_decoder.ts";
 import type { TickMessage } from "../wire/tick_message.ts";
 import type { KlineOptions, ShardLease } from "./kline.ts";
+import type { TickPlace } from "./market_snapshot.ts";
 import type { PublishedBefore } from "./published_before.ts";
 import type { LoadedSnapshots } from "./snapshotter.ts";
 import { type MessageReport, VenueCandles } from "./venue_candles.ts";
@@ -30,6 +32,9 @@ export class KlineLife {
   readonly decoder: TickDecoder;
   /** By venue. */
   readonly venues = new Map<string, VenueCandles>();
+  /** When the tick stream was made that is read, and what the last message that was taken says of its place in it. */
+  created = "";
+  reply: string | undefined;
   readonly #options: KlineOptions;
   readonly #signal: AbortSignal;
   readonly #lease: ShardLease;
@@ -64,6 +69,13 @@ export class KlineLife {
       for (const [market, before] of markets) this.#venue(venue).engine.respect(market, before);
     }
   }
+
+  /** How far the tick stream is read; undefined before its first message. */
+  readonly place = (): TickPlace | undefined => {
+    const { created, reply } = this;
+    if (reply === undefined) return undefined;
+    return { created, seq: sequenceOf(reply), storedMs: storedMsOf(reply) };
+  };
 
   take(venue: string, message: TickMessage): MessageReport {
     return this.#venue(venue).take(message, performance.now());

@@ -1,12 +1,19 @@
 import { Decoder, Encoder } from "@msgpack/msgpack";
 import { z } from "zod";
 import type { Position, Positions } from "../bus/sequence_ledger.ts";
+import type { StreamPlace } from "../bus/stream_reader.ts";
 import { BadMessageError } from "../wire/tick_message.ts";
 import type { EngineSnapshot } from "./candle_engine.ts";
 import { savedMarketSchema } from "./saved_state.ts";
 
 /** Version of the snapshot message; another one is of no use. */
 const SNAPSHOT_VERSION = 1;
+
+/** How far the tick stream was read. */
+export interface TickPlace extends StreamPlace {
+  /** When the server stored the last message, ms by its clock. */
+  readonly storedMs: number;
+}
 
 /** All that a kline actor needs to go on with one market where another life of it was. */
 export interface MarketSnapshot {
@@ -19,6 +26,10 @@ export interface MarketSnapshot {
   /** The last message of each publisher's life that is in the snapshot. */
   readonly positions: Positions;
   readonly engine: EngineSnapshot;
+  /** Until where the market's ticks are in the snapshot; absent where it was not known. */
+  readonly read?: TickPlace | undefined;
+  /** Every market that has ticks until there had a snapshot of its own when this one was taken; absent: none may have. */
+  readonly covered?: TickPlace | undefined;
 }
 
 const encoder = new Encoder();
@@ -26,6 +37,7 @@ const decoder = new Decoder();
 
 const anyTime = z.custom<number>((value) => typeof value === "number");
 const count = z.int().min(0);
+const place = z.tuple([z.string().max(100), count, z.number()]).nullish();
 const schema = z.tuple([
   z.literal(SNAPSHOT_VERSION),
   z.string().max(1_000),
@@ -35,12 +47,26 @@ const schema = z.tuple([
   anyTime,
   anyTime,
   savedMarketSchema,
+  place.optional(),
+  place.optional(),
 ]);
 
-export function encodeSnapshot({ rules, sentMs, ageMs, positions, engine }: MarketSnapshot): Uint8Array {
+export function encodeSnapshot(snapshot: MarketSnapshot): Uint8Array {
+  const { rules, sentMs, ageMs, positions, engine, read, covered } = snapshot;
   const { clockMs, heardMs, market } = engine;
   const reached = [...positions].map(([epoch, { seq, ticks }]) => [epoch, seq, ticks]);
-  return encoder.encode([SNAPSHOT_VERSION, rules, sentMs, ageMs, reached, clockMs, heardMs, market]);
+  const places = [read, covered].map((at) => at && [at.created, at.seq, at.storedMs]);
+  return encoder.encode([
+    SNAPSHOT_VERSION,
+    rules,
+    sentMs,
+    ageMs,
+    reached,
+    clockMs,
+    heardMs,
+    market,
+    ...places,
+  ]);
 }
 
 /**
@@ -63,9 +89,14 @@ export function decodeSnapshot(data: Uint8Array): MarketSnapshot {
       `Cannot read snapshot: [${issue?.path.join(".")}]: ${issue?.message}`,
     );
   }
-  const [, rules, sentMs, ageMs, reached, clockMs, heardMs, market] = result.data;
+  const [, rules, sentMs, ageMs, reached, clockMs, heardMs, market, read, covered] = result.data;
   const positions = new Map<number, Position>(
     reached.map(([epoch, seq, ticks]) => [epoch, { seq, ticks: ticks ?? undefined }]),
   );
-  return { rules, sentMs, ageMs, positions, engine: { clockMs, heardMs, market } };
+  const engine = { clockMs, heardMs, market };
+  return { rules, sentMs, ageMs, positions, engine, read: toPlace(read), covered: toPlace(covered) };
+}
+
+function toPlace(saved: z.infer<typeof place>): TickPlace | undefined {
+  return saved ? { created: saved[0], seq: saved[1], storedMs: saved[2] } : undefined;
 }

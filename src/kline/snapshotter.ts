@@ -6,7 +6,8 @@ import type { Lease } from "../lease/lease.ts";
 import type { Logger } from "../observe/log.ts";
 import type { Tally } from "../observe/tally.ts";
 import { BadMessageError } from "../wire/tick_message.ts";
-import { decodeSnapshot, encodeSnapshot, type MarketSnapshot } from "./market_snapshot.ts";
+import { Coverage, placeToReadAfter } from "./coverage.ts";
+import { decodeSnapshot, encodeSnapshot, type MarketSnapshot, type TickPlace } from "./market_snapshot.ts";
 import type { VenueCandles } from "./venue_candles.ts";
 
 /** Larger snapshots do not fit a message: a long LATENESS keeps that many candles. */
@@ -22,6 +23,8 @@ export interface SnapshotterOptions {
   readonly intervalMs: number;
   readonly snapshots: Snapshots;
   readonly candles: CandlePublisher;
+  /** How far the tick stream is read; undefined before its first message. */
+  readonly place: () => TickPlace | undefined;
   /** Nothing is saved while it is not held. */
   readonly lease: Pick<Lease, "isHeld">;
   /** Counts `stored`, `failed`, `superseded`, `too_large`, and those that could not be used: `bad`, `other_rules`. */
@@ -29,10 +32,14 @@ export interface SnapshotterOptions {
   readonly log: Logger;
 }
 
-/** Snapshots of a shard's markets by venue, and when the oldest was taken, ms by the server's clock. */
+/** Snapshots of a shard's markets. */
 export interface LoadedSnapshots {
+  /** By venue and market. */
   readonly venues: ReadonlyMap<string, ReadonlyMap<string, MarketSnapshot>>;
+  /** When the oldest was taken, ms by the server's clock. */
   readonly sinceMs: number;
+  /** Ticks up to there are in the snapshots, those of all markets; undefined if it is not known. */
+  readonly after: TickPlace | undefined;
 }
 
 type VenueMarket = readonly [venue: string, market: string];
@@ -49,6 +56,7 @@ export class Snapshotter {
   readonly #revisions = new Map<string, number>();
   /** Snapshots of which it is not known whether they were stored, by subject. */
   readonly #unsure = new Map<string, Uint8Array>();
+  readonly #coverage = new Coverage();
 
   constructor(options: SnapshotterOptions) {
     this.#options = options;
@@ -59,7 +67,9 @@ export class Snapshotter {
     const { snapshots, shard, rules, outcomes, log } = this.#options;
     const venues = new Map<string, Map<string, MarketSnapshot>>();
     let sinceMs = Number.POSITIVE_INFINITY;
-    for (const { subject, data, storedMs, revision } of await snapshots.load(snapshotFilter(shard))) {
+    const stored = (await snapshots.load(snapshotFilter(shard))).sort((a, b) => a.revision - b.revision);
+    const usable: MarketSnapshot[] = [];
+    for (const { subject, data, storedMs, revision } of stored) {
       this.#revisions.set(subject, revision);
       try {
         const { venue, market } = parseSnapshotSubject(subject);
@@ -71,13 +81,17 @@ export class Snapshotter {
         const markets = venues.get(venue) ?? new Map<string, MarketSnapshot>();
         venues.set(venue, markets.set(market, snapshot));
         sinceMs = Math.min(sinceMs, storedMs - snapshot.ageMs);
+        usable.push(snapshot);
+        this.#coverage.add(subject);
       } catch (error) {
         if (!(error instanceof BadMessageError || error instanceof SyntaxError)) throw error;
         outcomes.add("bad");
         log.warn({ err: error, subject }, "snapshot cannot be used");
       }
     }
-    return { venues, sinceMs };
+    const after = usable.length === stored.length ? placeToReadAfter(usable) : undefined;
+    this.#coverage.reach(after);
+    return { venues, sinceMs, after };
   }
 
   /**
@@ -96,6 +110,8 @@ export class Snapshotter {
       if (performance.now() >= lookMs) {
         lookMs = performance.now() + LOOK_MS;
         // Without a snapshot nothing is left of a market whose ticks are lost: it does not wait for its turn.
+        const subjects = markets.map(([venue, market]) => this.#subjectOf(venue, market));
+        if (this.#coverage.hasAll(subjects)) this.#coverage.reach(this.#options.place());
         const unsaved = markets.filter(([venue, market]) => !this.#isSaved(this.#subjectOf(venue, market)));
         next.push(unsaved[looks++ % unsaved.length]);
       }
@@ -135,18 +151,21 @@ export class Snapshotter {
     venueCandles: VenueCandles,
     { market, signal }: { market: string; signal: AbortSignal },
   ): Promise<void> {
-    const { candles, lease, shard, rules, snapshots, outcomes, log } = this.#options;
+    const { candles, lease, shard, rules, snapshots, outcomes, place, log } = this.#options;
     const engine = venueCandles.engine.save(market);
     if (engine === undefined) return;
     const takenMs = performance.now();
     const positions = venueCandles.positionsOf(market);
     const { sentMs } = venueCandles;
+    const read = place();
+    const covered = this.#coverage.place;
     // A candle that is closed in the snapshot is not closed again: it must be safe before the snapshot is.
     await candles.flush(signal);
     if (signal.aborted || !lease.isHeld()) return;
     const subject = this.#subjectOf(venue, market);
     const known = this.#revisions.get(subject) ?? 0;
-    const data = encodeSnapshot({ rules, sentMs, ageMs: performance.now() - takenMs, positions, engine });
+    const ageMs = performance.now() - takenMs;
+    const data = encodeSnapshot({ rules, sentMs, ageMs, positions, engine, read, covered });
     if (data.length > MAX_BYTES) {
       if (outcomes.get("too_large") === 0)
         log.warn({ venue, market, bytes: data.length }, "snapshot is too large");
@@ -156,12 +175,18 @@ export class Snapshotter {
       return;
     }
     let result = await snapshots.save(subject, data, known);
-    if (result.kind === "absent") result = await snapshots.save(subject, data, 0);
-    else if (result.kind === "superseded" && isSame(result.by.data, this.#unsure.get(subject))) {
+    if (result.kind === "absent") {
+      // Others may be gone with it.
+      this.#coverage.clear();
+      result = await snapshots.save(subject, data, 0);
+    } else if (result.kind === "superseded" && isSame(result.by.data, this.#unsure.get(subject))) {
       // The one before was stored after all.
       result = await snapshots.save(subject, data, result.by.revision);
     }
-    if (result.kind === "stored") this.#revisions.set(subject, result.revision);
+    if (result.kind === "stored") {
+      this.#revisions.set(subject, result.revision);
+      this.#coverage.add(subject);
+    }
     if (result.kind === "failed") this.#unsure.set(subject, data);
     else this.#unsure.delete(subject);
     outcomes.add(result.kind);

@@ -38,6 +38,7 @@ export class Upkeep {
       intervalMs: snapshotIntervalMs,
       snapshots: new Snapshots(bus, streams),
       candles,
+      place: life.place,
       lease,
       outcomes: snapshots,
       log,

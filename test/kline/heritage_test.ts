@@ -9,19 +9,19 @@ const START_MS = Date.UTC(2026, 0, 1);
 
 busTest("readPublished() finds the last candles where snapshots and ticks are gone", async (t) => {
   await publish(t, candleAt(0), candleAt(1), candleAt(2));
-  const before = (await read(t)).get("binance")?.get("BTC-USDT");
+  const before = (await read(t)).venues.get("binance")?.get("BTC-USDT");
   assert.equal(before?.newest("1s")?.openMs, START_MS + 2_000);
 });
 
 busTest("readPublished() finds the last candle though an older one was revised after it", async (t) => {
   await publish(t, candleAt(0), candleAt(1), { ...candleAt(0), revision: 1 });
-  const before = (await read(t)).get("binance")?.get("BTC-USDT");
+  const before = (await read(t)).venues.get("binance")?.get("BTC-USDT");
   assert.equal(before?.newest("1s")?.openMs, START_MS + 1_000);
 });
 
 busTest("readPublished() leaves a market with a snapshot to that", async (t) => {
   await publish(t, candleAt(0));
-  assert.equal((await read(t, true)).size, 0);
+  assert.equal((await read(t, true)).venues.size, 0);
 });
 
 async function publish({ bus, streams }: BusTest, ...candles: readonly Candle[]): Promise<void> {
@@ -33,7 +33,15 @@ async function publish({ bus, streams }: BusTest, ...candles: readonly Candle[])
 function read({ bus, signal }: BusTest, isSaved = false) {
   const sinceMs = Number.POSITIVE_INFINITY;
   const hasSnapshot = () => isSaved;
-  return readPublished(bus, { shard: 0, shards: 1, interval: "1s", sinceMs, hasSnapshot, signal });
+  return readPublished(bus, {
+    shard: 0,
+    shards: 1,
+    interval: "1s",
+    sinceMs,
+    after: undefined,
+    hasSnapshot,
+    signal,
+  });
 }
 
 /** The candle of a second. */
