@@ -112,8 +112,14 @@ test("the nats CLI shows streams, consumers, messages and actors", { skip: skipR
   await t.test("nats sub --raw: the bytes of a candle", async () => {
     const bytes = await call("sub candles.sim.BTC-USDT.1s --count=1 --raw");
     const key = { venue: "sim", market: "BTC-USDT", interval: "1s" } as const;
-    const candle = decodeCandle(key, bytes.subarray(0, bytes.lastIndexOf("\n")));
-    assert.equal(candle.endMs - candle.openMs, 1_000);
+    const printed = bytes.toString("hex");
+    assert.ok(printed.endsWith("0a"), printed);
+    try {
+      const candle = decodeCandle(key, bytes.subarray(0, -1));
+      assert.equal(candle.endMs - candle.openMs, 1_000);
+    } catch (cause) {
+      throw new Error(`This is no candle: ${printed}`, { cause });
+    }
   });
 
   for (const command of commands) command.send("SIGTERM");
