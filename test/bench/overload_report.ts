@@ -8,14 +8,16 @@ const CELERY_GROWTH = 0.7;
 const SLACK_MS = 1_500;
 /** The first seconds of a phase are those of the one before. */
 const SETTLE_MS = 3_000;
+/** What the streams in memory may hold, MiB: TICKS, LIVE and LEASES. */
+const STREAMS_MIB = 256 + 64 + 8;
 /**
- * Memory that a process may take whatever the load, MiB. For NATS that is twice TICK_MAX_BYTES, for Go collects garbage
- * when the heap has doubled, and what it takes without ticks.
+ * Memory that a process may take whatever the load, MiB. For NATS that is twice its streams, for Go collects garbage when
+ * the heap has doubled, and what it takes without them.
  */
 const MAX_RSS_MIB: Readonly<Record<string, number>> = {
   ingest: 200,
   workers: 450,
-  "nats-server": 2 * 256 + 100,
+  "nats-server": 2 * STREAMS_MIB + 100,
 };
 const MS_PER_S = 1_000;
 
