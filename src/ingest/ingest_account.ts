@@ -23,7 +23,7 @@ export interface IngestAccount {
   readonly missing: number;
   /** Trades of the last seconds, kept in case the process dies that publishes them. */
   readonly kept: number;
-  /** Trades that another process published. */
+  /** Trades of the time when it did not lead that are kept no longer: whoever leads publishes them. */
   readonly passed: number;
   /** Ticks in messages that are being made. */
   readonly collectedTicks: number;
