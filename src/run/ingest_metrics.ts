@@ -96,7 +96,7 @@ export const VENUE_METRICS: readonly Metric<IngestAccount>[] = [
   ),
   counter(
     "ticks_passed_total",
-    "Trades that were not published here because another process did.",
+    "Trades of the time when this process did not lead, which it keeps no longer: whoever leads publishes them.",
     ({ passed }) => passed,
   ),
   counter("ticks_published_total", "Trades that were sent to NATS.", ({ publishedTicks }) => publishedTicks),
