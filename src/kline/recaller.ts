@@ -8,7 +8,7 @@ import type { Logger } from "../observe/log.ts";
 import type { Tally } from "../observe/tally.ts";
 import type { PublishedCandle } from "../wire/candle_codec.ts";
 import { readCandles } from "./read_candles.ts";
-import type { Recall } from "./recalls.ts";
+import { keyOf, type Recall } from "./recalls.ts";
 import type { VenueCandles } from "./venue_candles.ts";
 
 /** Shortest time between two looks, ms: what one trade after the other recalls is found in one pass. */
@@ -103,8 +103,4 @@ export class Recaller {
     }
     return true;
   }
-}
-
-function keyOf({ interval, openMs }: Recall): string {
-  return `${interval} ${openMs}`;
 }

@@ -44,6 +44,7 @@ export class Recalls {
   }
 }
 
-function keyOf({ interval, openMs }: Recall): string {
+/** Tells a candle of a market from the others. */
+export function keyOf({ interval, openMs }: Recall): string {
   return `${interval} ${openMs}`;
 }
