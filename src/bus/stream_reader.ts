@@ -46,10 +46,10 @@ export interface StreamPlace {
 }
 
 /**
- * Reads a stream from a place, or its oldest message, on with an ack-none pull consumer of its own, for ever. When the consumer,
- * the stream or the server is lost, it makes a new consumer and goes on after the message that was given last, or from
- * the oldest one if the stream is not the same any more. It takes no more than a few messages in advance, so a slow
- * caller leaves the backlog in the stream, where its age is bounded.
+ * Reads a stream from a place, or its oldest message, on with an ack-none pull consumer of its own, for ever. When the
+ * consumer, the stream or the server is lost, it makes a new consumer and goes on after the message that was given last,
+ * or from the oldest one if the stream is not the same any more. It takes no more than a few messages in advance, so a
+ * slow caller leaves the backlog in the stream, where its age is bounded.
  */
 export async function* readStream(
   bus: Bus,

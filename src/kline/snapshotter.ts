@@ -109,10 +109,10 @@ export class Snapshotter {
       const next: (VenueMarket | undefined)[] = [];
       if (performance.now() >= lookMs) {
         lookMs = performance.now() + LOOK_MS;
-        // Without a snapshot nothing is left of a market whose ticks are lost: it does not wait for its turn.
         const subjects = markets.map(([venue, market]) => this.#subjectOf(venue, market));
         if (this.#coverage.hasAll(subjects)) this.#coverage.reach(this.#options.place());
-        const unsaved = markets.filter(([venue, market]) => !this.#isSaved(this.#subjectOf(venue, market)));
+        // Without a snapshot nothing is left of a market whose ticks are lost: it does not wait for its turn.
+        const unsaved = markets.filter((_, index) => !this.#isSaved(subjects[index]!));
         next.push(unsaved[looks++ % unsaved.length]);
       }
       if (markets.length > 0 && performance.now() >= dueMs) {
@@ -165,7 +165,8 @@ export class Snapshotter {
     const subject = this.#subjectOf(venue, market);
     const known = this.#revisions.get(subject) ?? 0;
     const ageMs = performance.now() - takenMs;
-    const data = encodeSnapshot({ rules, sentMs, ageMs, positions, engine, read, covered });
+    const snapshot = { rules, sentMs, ageMs, positions, engine, read, covered };
+    let data = encodeSnapshot(snapshot);
     if (data.length > MAX_BYTES) {
       if (outcomes.get("too_large") === 0)
         log.warn({ venue, market, bytes: data.length }, "snapshot is too large");
@@ -176,8 +177,9 @@ export class Snapshotter {
     }
     let result = await snapshots.save(subject, data, known);
     if (result.kind === "absent") {
-      // Others may be gone with it.
+      // Others may be gone with it, and this one must not say that they are there.
       this.#coverage.clear();
+      data = encodeSnapshot({ ...snapshot, covered: undefined });
       result = await snapshots.save(subject, data, 0);
     } else if (result.kind === "superseded" && isSame(result.by.data, this.#unsure.get(subject))) {
       // The one before was stored after all.
